@@ -1,0 +1,466 @@
+# pyright: reportPrivateUsage=false
+"""One connection's ASGI side: its state, its events, and its end.
+
+``WebSocket`` is the face that users see; what is here is what every call of its comes down to,
+whatever the types of its messages. The functions at the end are for the rest of the package: they
+are this class's friends, which is why this file may touch its private parts.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NoReturn, Protocol
+
+import anyio
+
+from . import _casting
+from ._ending import Ending, decide
+from ._handshake import offers_denial, origin_problem
+from ._lifecycle import Call, State, explain, next_state
+from ._options import Settings, check_timeout
+from ._reader import Event, Reader
+from .closing import CloseCode, CloseInfo, code_for_status
+from .errors import (
+    WebSocketDisconnectError,
+    WebSocketHandshakeError,
+    WebSocketMessageTooBig,
+    WebSocketTimeoutError,
+)
+
+if TYPE_CHECKING:
+    from starlette.requests import HTTPConnection
+    from starlette.types import Receive, Scope, Send
+
+# The longest that ending a connection may take, in seconds.
+CLOSE_TIMEOUT = 5.0
+CANCELLED_TIMEOUT = 1.0
+
+
+class Unset(Enum):
+    """The type of UNSET, which stands for an argument that wasn't given."""
+
+    UNSET = "unset"
+
+    def __repr__(self) -> str:
+        """As signatures show it."""
+        return "..."
+
+
+UNSET: Final = Unset.UNSET
+
+
+class Mode(Enum):
+    """Whether ``receive`` may take the short way."""
+
+    READY = 1  # open, and nothing special is on
+    BUSY = 2  # a task receives
+    SLOW = 3  # not open, or a timeout, a task group or a leftover is on
+
+
+class Channel:
+    """What a WebSocket is made of."""
+
+    __slots__ = (
+        "__weakref__",
+        "_asgi_receive",
+        "_asgi_send",
+        "_cast",
+        "_connect_received",
+        "_encode",
+        "_few_characters",
+        "_leftover",
+        "_mode",
+        "_origin_checked",
+        "_reader",
+        "_request",
+        "_settings",
+        "_state",
+        "_wrapped",
+        "close_info",
+        "scope",
+        "subprotocol",
+    )
+    if TYPE_CHECKING:
+        # For __slots__, which set_up() fills.
+        scope: Scope
+        subprotocol: str | None
+        close_info: CloseInfo | None
+        _asgi_receive: Receive
+        _asgi_send: Send
+        _cast: _casting.Cast | None
+        _encode: _casting.Encode
+        _settings: Settings
+        _few_characters: int
+        _state: State
+        _mode: Mode
+        _connect_received: bool
+        _origin_checked: bool
+        _request: HTTPConnection | None
+        _reader: Reader | None
+        _leftover: deque[Event] | None
+        _wrapped: Wrapped | None
+
+    async def _receive_connect(self) -> None:
+        if self._connect_received:
+            return
+        event = await self._receive_exclusively(self._asgi_receive)
+        if event["type"] == "websocket.disconnect":
+            raise self._left(event, Call.ACCEPT)
+        if event["type"] != "websocket.connect":
+            msg = f"cannot accept: the server sent {event['type']!r} instead of a handshake"
+            raise WebSocketHandshakeError(msg)
+        self._connect_received = True
+
+    def _origin_problem(self) -> str | None:
+        if self._origin_checked:
+            return None
+        self._origin_checked = True
+        return origin_problem(self.scope.get("headers") or (), self._settings.allowed_origins)
+
+    async def _refuse(
+        self,
+        status: int,
+        body: str | bytes = "",
+        headers: list[tuple[bytes, bytes]] | None = None,
+        *,
+        code: int | None = None,
+    ) -> None:
+        """Answer with an HTTP status; with a plain close where ``code`` or the server wants it."""
+        self._over(State.REJECTED, CloseInfo(None, "", "server"))
+        events: list[Event]
+        if code is None and offers_denial(self.scope):
+            payload = body.encode("utf-8", "replace") if isinstance(body, str) else body
+            fields = headers or []
+            names = {name for name, _ in fields}
+            if b"content-type" not in names and payload:
+                fields = [*fields, (b"content-type", b"text/plain; charset=utf-8")]
+            if b"content-length" not in names:
+                fields = [*fields, (b"content-length", str(len(payload)).encode())]
+            events = [
+                {"type": "websocket.http.response.start", "status": status, "headers": fields},
+                {"type": "websocket.http.response.body", "body": payload},
+            ]
+        else:
+            events = [_close_event(code_for_status(status) if code is None else code, "")]
+        for event in events:
+            if not await self._try_to_send(event):
+                return
+
+    async def _close(self, code: int, reason: str) -> None:
+        reader = self._reader
+        self._over(State.CLOSED, CloseInfo(code, reason, "server"))
+        if reader is not None:
+            await reader.stop()  # granian doesn't send a close while a receive is pending
+        # daphne refuses codes it could send, with a bare Exception: try its equivalent in the
+        # range for applications (1011: 4011), then the one that every server takes.
+        for attempt in (code, code if code >= 3000 else code + 3000, CloseCode.NORMAL_CLOSURE):
+            if await self._try_to_send(_close_event(attempt, reason)):
+                self.close_info = CloseInfo(int(attempt), reason, "server")
+                return
+            if self._wrapped is not None:
+                self._wrapped.reopen()
+
+    async def _try_to_send(self, event: Event) -> bool:
+        """Send; False where the server refuses. A peer that is gone is no error any more."""
+        try:
+            await self._asgi_send(event)
+        except BaseException as error:
+            if not is_from_server(error):
+                raise
+            return False
+        return True
+
+    def _over(self, state: State, info: CloseInfo) -> None:
+        self._state = state
+        self._mode = Mode.SLOW
+        self.close_info = info
+        if state is not State.DISCONNECTED:
+            self._leftover = None
+
+    def _left(self, event: Event, call: Call) -> WebSocketDisconnectError:
+        """Note that the peer has left, and make the error that says so."""
+        code = event.get("code")
+        # 1005 and 1006 say "no code" and "no close frame": servers mix them up at will.
+        known = code if isinstance(code, int) and code not in {1005, 1006} else None
+        self._over(State.DISCONNECTED, CloseInfo(known, event.get("reason") or "", "peer"))
+        return self._disconnect_error(call)
+
+    def _disconnect_error(self, call: Call) -> WebSocketDisconnectError:
+        info = self.close_info or CloseInfo(None, "", "peer")
+        return WebSocketDisconnectError(info.code, info.reason, doing=call.value)
+
+    def _check(self, call: Call) -> None:
+        """Raise unless the call is legal now."""
+        self._look()
+        if next_state(self._state, call) is None:
+            raise self._illegal(call)
+
+    def _illegal(self, call: Call) -> WebSocketHandshakeError:
+        if self._state is State.DISCONNECTED:
+            return self._disconnect_error(call)
+        return WebSocketHandshakeError(explain(self._state, call))
+
+    def _look(self) -> None:
+        """Catch up with a wrapped socket, which others use too."""
+        if self._wrapped is None:
+            return
+        state, connect_received = self._wrapped.state()
+        self._connect_received = self._connect_received or connect_received
+        if self._state in {State.CONNECTING, State.OPEN} and state is not self._state:
+            if state in {State.CONNECTING, State.OPEN}:
+                self._state = state
+                self._mode = self._resting_mode()
+            else:
+                by: Literal["peer", "server"] = "peer" if state is State.DISCONNECTED else "server"
+                self._over(state, CloseInfo(None, "", by))
+
+    def _resting_mode(self) -> Mode:
+        """The mode of an open connection at rest."""
+        plain = (
+            self._state is State.OPEN
+            and self._reader is None
+            and not self._leftover
+            and self._settings.receive_timeout is None
+        )
+        return Mode.READY if plain else Mode.SLOW
+
+    def _outgoing(self, message: object) -> Event:
+        self._check(Call.SEND)
+        encoded = self._encode(message)
+        kind = "text" if isinstance(encoded, str) else "bytes"
+        return {"type": "websocket.send", kind: encoded}
+
+    async def _send_event(self, event: Event, call: Call) -> None:
+        try:
+            await self._asgi_send(event)
+        except BaseException as error:
+            self._not_sent(error, call)
+
+    def _not_sent(self, error: BaseException, call: Call) -> NoReturn:
+        """Raise what the caller should see of what ``send`` raised."""
+        if not is_from_server(error):
+            raise error
+        self._look()
+        if self._state is not State.OPEN:  # closed by another task, or through a wrapped socket
+            raise self._illegal(call) from error
+        goodbye = self._left({}, call)
+        if self._reader is not None:
+            self._reader.leave()
+        raise goodbye from error
+
+    async def _receive_slowly(self, timeout: float | None | Unset) -> Event:
+        seconds = self._settings.receive_timeout if timeout is UNSET else check_timeout(timeout)
+        reader = self._reader
+        if not (self._state is State.DISCONNECTED and reader is not None and reader.events):
+            self._check(Call.RECEIVE)
+        if reader is not None and not reader.buffer:
+            msg = "cannot receive: this task group discards what comes in (give it a buffer)"
+            raise WebSocketHandshakeError(msg)
+        if seconds is None:
+            return await self._receive_exclusively(self._next_event)
+        with anyio.move_on_after(seconds):
+            return await self._receive_exclusively(self._next_event)
+        raise WebSocketTimeoutError(seconds)
+
+    async def _receive_exclusively(self, receive: Callable[[], Awaitable[Event]]) -> Event:
+        if self._mode is Mode.BUSY:
+            action = "receiving from"
+            raise anyio.BusyResourceError(action)
+        self._mode = Mode.BUSY
+        try:
+            return await receive()
+        except BaseException as error:
+            self._not_received(error)
+        finally:
+            if self._mode is Mode.BUSY:
+                self._mode = self._resting_mode()
+
+    async def _next_event(self) -> Event:
+        if self._leftover:
+            return self._leftover.popleft()
+        if self._reader is None:
+            return await self._asgi_receive()
+        event = await self._reader.next()
+        if event is None:
+            raise self._illegal(Call.RECEIVE)
+        return event
+
+    def _not_received(self, error: BaseException) -> NoReturn:
+        """Raise what the caller should see of what the server's ``receive`` raised."""
+        if self._mode is Mode.BUSY:
+            self._mode = self._resting_mode()
+        if not is_from_server(error):
+            raise error
+        if self._state in {State.CLOSED, State.REJECTED}:  # by another task, meanwhile
+            raise self._illegal(Call.RECEIVE) from error
+        raise self._left({}, Call.RECEIVE) from error
+
+    def _message(self, event: Event) -> str | bytes:
+        """Take the message out of an event, or raise what the event is instead."""
+        if self._state in {State.CLOSED, State.REJECTED}:  # by another task, meanwhile
+            raise self._illegal(Call.RECEIVE)
+        if event["type"] == "websocket.disconnect":
+            raise self._left(event, Call.RECEIVE)
+        if event["type"] != "websocket.receive":
+            msg = f"cannot receive: the server sent {event['type']!r} instead of a message"
+            raise WebSocketHandshakeError(msg)
+        text: str | None = event.get("text")
+        data = text if text is not None else event.get("bytes") or b""
+        if len(data) > self._few_characters:
+            self._check_size(data)
+        return data
+
+    def _check_size(self, data: str | bytes) -> None:
+        size_bytes = len(data)
+        if isinstance(data, str) and not data.isascii():
+            size_bytes = len(data.encode("utf-8", "surrogatepass"))
+        limit_bytes = self._settings.max_message_bytes
+        if size_bytes > limit_bytes:
+            raise WebSocketMessageTooBig(size_bytes, limit_bytes)
+
+    async def _read_ahead(self) -> Event | None:
+        """Read for the reader: a message's event, or None when the peer has left."""
+        try:
+            event = await self._asgi_receive()
+        except BaseException as error:
+            if not is_from_server(error):
+                raise
+            event = {"type": "websocket.disconnect"}
+            if self._reader is not None:
+                self._reader.cause = error
+        if event["type"] == "websocket.receive":
+            return event
+        if self._state is State.OPEN:
+            self._left(event, Call.RECEIVE)
+        return None
+
+
+# ------------------------------------------------------------------- for the rest of the package
+
+
+class MessageTypes(NamedTuple):
+    """How a connection's messages are cast and encoded.
+
+    Attributes:
+        cast: What casts to ``Received``; None for ``str``, which needs no casting.
+        encode: What encodes a ``Sent``.
+    """
+
+    cast: _casting.Cast | None
+    encode: _casting.Encode
+
+    @classmethod
+    def of(cls, receives: Any, sends: Any) -> MessageTypes:
+        """From the two types."""
+        return cls(None if receives is str else _casting.caster(receives), _casting.encoder(sends))
+
+
+def set_up(
+    ws: Channel,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    types: MessageTypes,
+    settings: Settings,
+) -> None:
+    """Give a new WebSocket its parts, all checked."""
+    ws.scope = scope
+    ws.subprotocol = None
+    ws.close_info = None
+    ws._asgi_receive = receive
+    ws._asgi_send = send
+    ws._cast, ws._encode = types
+    ws._settings = settings
+    # A text of so many characters is below the limit, however it is encoded.
+    ws._few_characters = settings.max_message_bytes // 4
+    ws._state = State.CONNECTING
+    ws._mode = Mode.SLOW
+    ws._connect_received = False
+    ws._origin_checked = False
+    ws._request = None
+    ws._reader = None
+    ws._leftover = None
+    ws._wrapped = None
+
+
+class Wrapped(Protocol):
+    """A socket that a connection wraps, and that others use too."""
+
+    def state(self) -> tuple[State, bool]:
+        """The socket's state, and whether connect was received."""
+        ...
+
+    def reopen(self) -> None:
+        """Let another close through, after the server refused one."""
+        ...
+
+
+def follow(ws: Channel, wrapped: Wrapped) -> None:
+    """Keep up with a socket that others use too."""
+    ws._wrapped = wrapped
+    ws._look()
+
+
+def state_of(ws: Channel) -> State:
+    """The state as of now."""
+    ws._look()
+    return ws._state
+
+
+def foreign_origin(ws: Channel) -> str | None:
+    """Why the handshake's Origin may not connect; for a check before the handler runs."""
+    return ws._origin_problem() if ws._state is State.CONNECTING else None
+
+
+async def finish(ws: Channel, error: BaseException | None) -> Ending:
+    """End a connection as its handler ended; done already, if it is over.
+
+    Takes 5 seconds at most, one if cancelled, and is not itself cancelled.
+    """
+    if error is None:
+        ending = decide(None)
+    elif isinstance(error, GeneratorExit):
+        return decide(error)  # the coroutine is being thrown away and may not await
+    else:
+        ending = decide(error, cancelled=anyio.get_cancelled_exc_class())
+    ws._look()
+    if ws._state in {State.CONNECTING, State.OPEN}:
+        timeout = CANCELLED_TIMEOUT if ending.then == "cancel" else CLOSE_TIMEOUT
+        with anyio.move_on_after(timeout, shield=True):
+            if ws._state is State.OPEN:
+                await ws._close(ending.code, ending.reason)
+            else:
+                await _finish_unanswered(ws, ending)
+    return ending
+
+
+async def _finish_unanswered(ws: Channel, ending: Ending) -> None:
+    with suppress(WebSocketHandshakeError, anyio.BusyResourceError):
+        await ws._receive_connect()
+    if ws._state is not State.CONNECTING:
+        return
+    # A plain close is HTTP 403 on every server, and unlike a denial response no ERROR in
+    # uvicorn's log.
+    plain = ending.status == 403 and not ending.body and not ending.headers
+    await ws._refuse(
+        ending.status, ending.body, ending.headers, code=ending.code if plain else None
+    )
+
+
+def is_from_server(error: BaseException) -> bool:
+    """Whether an error is the server's word that the peer is gone, whatever its type."""
+    if isinstance(error, WebSocketHandshakeError):
+        return False
+    if isinstance(error, Exception):
+        return True
+    return not isinstance(
+        error,
+        (KeyboardInterrupt, SystemExit, GeneratorExit, anyio.get_cancelled_exc_class()),
+    )
+
+
+def _close_event(code: int, reason: str) -> Event:
+    return {"type": "websocket.close", "code": int(code), "reason": reason}

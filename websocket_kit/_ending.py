@@ -1,0 +1,152 @@
+"""How a connection ends: a pure function from what a handler raised to the close.
+
+``async with ws``, the router and ``endpoint`` all ask ``decide``; ``connection.finish`` carries
+its answer out, and ``_serving`` adds the log lines.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from http.client import responses
+from typing import Any, Literal, NamedTuple
+
+from starlette.exceptions import HTTPException, WebSocketException
+from starlette.websockets import WebSocketDisconnect
+
+from .closing import CloseCode, code_for_status, cut_reason, encode_headers, is_sendable_code
+from .errors import (
+    WebSocketCastError,
+    WebSocketClose,
+    WebSocketExpectError,
+    WebSocketMessageTooBig,
+    WebSocketReject,
+    WebSocketTimeoutError,
+)
+
+Then = Literal["absorb", "log", "disconnect", "cancel", "raise"]
+
+
+class Ending(NamedTuple):
+    """What the peer sees, and what becomes of the error.
+
+    Attributes:
+        code: The close code, after accept.
+        reason: The close reason, after accept.
+        status: The HTTP status, before accept.
+        body: The HTTP body, before accept.
+        headers: The HTTP headers, before accept.
+        then: ``"absorb"`` it; ``"log"`` it (router and endpoint write a line and absorb it,
+            ``async with`` lets it through); it is a ``"disconnect"`` (router and endpoint absorb
+            it, ``async with`` lets it through); let a ``"cancel"`` go on; or ``"raise"`` it.
+    """
+
+    code: int
+    reason: str = ""
+    status: int = 403
+    body: str | bytes = ""
+    headers: list[tuple[bytes, bytes]] = []  # noqa: RUF012 - a NamedTuple's default, never changed
+    then: Then = "absorb"
+
+
+RETURNED = Ending(CloseCode.NORMAL_CLOSURE)
+CANCELLED = Ending(CloseCode.SERVICE_RESTART, status=503, then="cancel")
+FAILED = Ending(CloseCode.INTERNAL_ERROR, status=500, then="raise")
+# A connection whose peer has left needs no close. One that is still there, because the error is
+# another connection's (a broadcast), is not left without one.
+DISCONNECTED = Ending(CloseCode.INTERNAL_ERROR, status=500, then="disconnect")
+
+# The peer's doing: it sees a short reason that repeats nothing of what it sent.
+_PEERS_DOING: tuple[tuple[type[BaseException], Ending], ...] = (
+    (
+        WebSocketCastError,
+        Ending(CloseCode.INVALID_DATA, "the message has the wrong form", 400, then="log"),
+    ),
+    (
+        WebSocketExpectError,
+        Ending(CloseCode.POLICY_VIOLATION, "another message was expected", 400, then="log"),
+    ),
+    (
+        WebSocketMessageTooBig,
+        Ending(CloseCode.MESSAGE_TOO_BIG, "the message is too big", 413, then="log"),
+    ),
+    (WebSocketTimeoutError, Ending(CloseCode.TIMEOUT, "no message in time", 408, then="log")),
+)
+
+
+def decide(error: BaseException | None, *, cancelled: type[BaseException] | None = None) -> Ending:
+    """How a connection ends when its handler ends with this error.
+
+    Args:
+        error: What the handler raised; None if it returned.
+        cancelled: The exception by which the event loop cancels, if one runs.
+    """
+    if error is None:
+        return RETURNED
+    error = root(error)
+    if isinstance(error, WebSocketDisconnect):
+        return DISCONNECTED
+    if cancelled is not None and isinstance(error, cancelled):
+        return CANCELLED
+    if isinstance(error, WebSocketClose):
+        return Ending(error.code, error.reason)
+    if isinstance(error, WebSocketReject):
+        return _rejected(error.status, error.body, error.headers)
+    if isinstance(error, HTTPException):
+        return _http_exception(error)
+    if isinstance(error, WebSocketException):
+        code = error.code if is_sendable_code(error.code) else CloseCode.INTERNAL_ERROR
+        return Ending(code, _text(error.reason))
+    for kind, ending in _PEERS_DOING:
+        if isinstance(error, kind):
+            return ending
+    return FAILED
+
+
+def root(error: BaseException) -> BaseException:
+    """The one error that an ExceptionGroup is about, or the error itself.
+
+    When the peer leaves, every task that sends is told; those disconnects say nothing beside
+    another error. Several other errors have no one answer: the group stands for them.
+    """
+    leaves = list(_leaves(error))
+    others = [leaf for leaf in leaves if not isinstance(leaf, WebSocketDisconnect)]
+    if not others:
+        return leaves[0]
+    return others[0] if len(others) == 1 else error
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    inner: tuple[BaseException, ...] | None = getattr(error, "exceptions", None)
+    if isinstance(error, BaseExceptionGroup) and inner is not None:
+        for each in inner:
+            yield from _leaves(each)
+    else:
+        yield error
+
+
+def _rejected(status: int, body: str | bytes, headers: list[tuple[bytes, bytes]]) -> Ending:
+    return Ending(code_for_status(status), "", status, body, headers)
+
+
+def _http_exception(error: HTTPException) -> Ending:
+    if not 400 <= error.status_code <= 599:  # a redirect, say: no browser follows it here
+        return _rejected(403 if error.status_code < 500 else 500, "", [])
+    try:
+        headers = encode_headers(error.headers or {})
+    except (ValueError, TypeError):
+        headers = []
+    detail: Any = error.detail
+    if not isinstance(detail, str):  # FastAPI's may be anything that JSON can hold
+        return _rejected(
+            error.status_code,
+            json.dumps(detail, default=str),
+            [*headers, (b"content-type", b"application/json")],
+        )
+    # Starlette fills in the status's phrase, which says nothing the status does not.
+    body = "" if detail == responses.get(error.status_code) else detail
+    return _rejected(error.status_code, body, headers)
+
+
+def _text(reason: object) -> str:
+    return cut_reason(reason) if isinstance(reason, str) else ""

@@ -1,0 +1,135 @@
+"""Before accept: who may connect, and in which subprotocol.
+
+A browser sends a page's Origin with every WebSocket handshake and its cookies too, and lets any
+page connect anywhere: without a check, a foreign page talks to the server as its visitor
+(cross-site WebSocket hijacking). Source: RFC 6455, sections 4.2.2 and 10.2.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .closing import is_token
+from .errors import shorten
+
+# RFC 6454, section 6.2: scheme, host and port, and nothing else: no user, path or query.
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#@\\\s:\[\]]+|\[[0-9a-f:.]+\])(?::([0-9]+))?")
+_DEFAULT_PORTS = {"http": "80", "ws": "80", "https": "443", "wss": "443"}
+
+
+def check_origins(allowed: Iterable[str]) -> frozenset[str]:
+    """Return the option ``allowed_origins`` in the form ``origin_problem`` compares with.
+
+    Raises:
+        TypeError: A single string that isn't ``"*"``.
+        ValueError: Something that isn't an origin.
+    """
+    if isinstance(allowed, str) and allowed != "*":
+        msg = f'allowed_origins is "*" or a list of origins; write [{allowed!r}]'
+        raise TypeError(msg)
+    return frozenset(
+        origin if origin in {"*", "null"} else _normalised(origin) for origin in allowed
+    )
+
+
+def _normalised(origin: str) -> str:
+    match = _ORIGIN.fullmatch(origin.lower())
+    if match is None:
+        msg = f"{origin!r} is not an origin; write it like 'https://example.com', with no path"
+        raise ValueError(msg)
+    return _without_default_port(*match.groups())
+
+
+def _without_default_port(scheme: str, host: str, port: str | None) -> str:
+    shown = "" if port is None or port == _DEFAULT_PORTS.get(scheme) else f":{port}"
+    return f"{scheme}://{host}{shown}"
+
+
+def origin_problem(headers: Iterable[tuple[bytes, bytes]], allowed: frozenset[str]) -> str | None:
+    """Why the handshake's Origin may not connect; None if it may.
+
+    A handshake without an Origin does not come from a browser: it may.
+    """
+    origins = [value.decode("latin-1") for name, value in headers if name.lower() == b"origin"]
+    if not origins or "*" in allowed:
+        return None
+    hosts = [value.decode("latin-1") for name, value in headers if name.lower() == b"host"]
+    if len(origins) == len(hosts) == 1 and _is_same(origins[0], hosts[0]):
+        return None
+    if len(origins) == 1 and _is_listed(origins[0], allowed):
+        return None
+    shown = ", ".join(shorten(origin) for origin in origins[:2])
+    host = ", ".join(shorten(host) for host in hosts[:2]) or "missing"
+    return (
+        f"origin {shown} is not the server's own (its host is {host});"
+        " the option allowed_origins lets it in"
+    )
+
+
+def _is_same(origin: str, host: str) -> bool:
+    if host and origin in {f"http://{host}", f"https://{host}"}:
+        return True  # what browsers send, without the cost of taking it apart
+    match = _ORIGIN.fullmatch(origin.lower())
+    if match is None:
+        return False
+    scheme = match[1]
+    # Host carries no scheme. Its port is left out by the same rule as the Origin's; the scheme
+    # of the connection says nothing, since TLS may end at a proxy.
+    host_match = _ORIGIN.fullmatch(f"{scheme}://{host.lower()}")
+    return host_match is not None and (
+        _without_default_port(*match.groups()) == _without_default_port(*host_match.groups())
+    )
+
+
+def _is_listed(origin: str, allowed: frozenset[str]) -> bool:
+    if origin in allowed:
+        return True
+    match = _ORIGIN.fullmatch(origin.lower())
+    return match is not None and _without_default_port(*match.groups()) in allowed
+
+
+def check_subprotocols(subprotocols: Sequence[str]) -> tuple[str, ...]:
+    """Return the option ``subprotocols`` as a tuple.
+
+    Raises:
+        TypeError: A single string.
+        ValueError: One that isn't a token.
+    """
+    if isinstance(subprotocols, str):
+        msg = f"subprotocols is a list; write [{subprotocols!r}]"
+        raise TypeError(msg)
+    for subprotocol in subprotocols:
+        if not is_token(subprotocol):
+            msg = f"subprotocol {subprotocol!r} is not a token"
+            raise ValueError(msg)
+    return tuple(subprotocols)
+
+
+def choose_subprotocol(
+    chosen: str | None, ours: tuple[str, ...], offered: Sequence[str]
+) -> str | None:
+    """The subprotocol to accept with: the one chosen, else the first of ours that was offered.
+
+    Raises:
+        ValueError: The chosen one was not offered. Browsers fail a connection that is accepted
+            so (RFC 6455, section 4.1), and some servers wedge.
+    """
+    if chosen is None:
+        return next((subprotocol for subprotocol in ours if subprotocol in offered), None)
+    if chosen not in offered or not is_token(chosen):
+        offer = shorten([name for name in offered if name]) if any(offered) else "none"
+        msg = (
+            f"cannot accept subprotocol {chosen!r}: the peer did not offer it (it offered {offer})"
+        )
+        raise ValueError(msg)
+    return chosen
+
+
+def offers_denial(scope: Any) -> bool:
+    """Whether the server can answer a handshake with an HTTP response.
+
+    Source: ASGI specification, the Websocket Denial Response extension.
+    """
+    return "websocket.http.response" in (scope.get("extensions") or ())

@@ -1,0 +1,71 @@
+"""Running one lifespan inside that of another app, which may have none."""
+
+from __future__ import annotations
+
+import traceback
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from starlette.routing import Router
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
+
+
+async def run_inside(
+    app: ASGIApp, lifespan: Lifespan[Any], owner: object, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Serve the lifespan protocol with another app's lifespan around this one.
+
+    The other app starts first and stops last. An app that raises before it answers speaks no
+    lifespan, as servers take it too: then this one runs alone.
+
+    Args:
+        app: The other app.
+        lifespan: As in Starlette.
+        owner: What ``lifespan`` is called with.
+        scope: The lifespan scope.
+        receive: The server's.
+        send: The server's.
+    """
+    inner = AsyncExitStack()
+    received: list[Message] = []
+    answered = False
+
+    async def inner_receive() -> Message:
+        message = await receive()
+        received.append(message)
+        if message["type"] == "lifespan.shutdown":
+            await inner.aclose()
+        return message
+
+    async def inner_send(message: Message) -> None:
+        nonlocal answered
+        if answered and message["type"] == "lifespan.startup.failed":
+            return  # said already, of the inner one
+        answered = True
+        if message["type"] == "lifespan.startup.complete":
+            await start()
+        await send(message)
+
+    async def start() -> None:
+        try:
+            state = await inner.enter_async_context(lifespan(owner))
+        except BaseException:
+            text = traceback.format_exc()
+            await send({"type": "lifespan.startup.failed", "message": text})
+            raise
+        if state is not None:
+            scope.setdefault("state", {}).update(state)
+
+    async def replay() -> Message:
+        return received.pop(0) if received else await receive()
+
+    async with inner:
+        try:
+            await app(scope, inner_receive, inner_send)
+        except Exception:
+            if answered:
+                raise
+            alone = Router(lifespan=lifespan)
+            await alone.lifespan({**scope, "app": owner}, replay, send)

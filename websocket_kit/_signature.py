@@ -1,0 +1,289 @@
+"""A handler's signature: what users write, and what it says before a path is known.
+
+Everything that can be wrong with it is found when the route is defined.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Concatenate,
+    NamedTuple,
+    TypeAlias,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from .connection import WebSocket
+from .errors import InvalidRouteError, type_name
+
+__all__ = ["Cookie", "Header", "Query", "query"]
+
+Handler: TypeAlias = Callable[Concatenate[WebSocket[Any, Any], ...], Coroutine[Any, Any, None]]
+HandlerT = TypeVar("HandlerT", bound=Handler)
+
+MISSING: Any = inspect.Parameter.empty
+_QUERIES = "__websocket_kit_queries__"
+
+
+# ---------------------------------------------------------------------------- what users write
+
+
+@dataclasses.dataclass(frozen=True)
+class Query:
+    """Marks an input that comes from the query: ``Annotated[str, Query(alias="q")]``.
+
+    On a pydantic model, a dataclass or a TypedDict, the whole query is read into it.
+
+    Attributes:
+        alias: The key in the query; None: the parameter's name.
+    """
+
+    where: ClassVar[str] = "query"
+    alias: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """Marks an input that comes from a request header: ``Annotated[str, Header()]``.
+
+    Attributes:
+        alias: The header's name, in any case; None: the parameter's name with hyphens for its
+            underscores.
+    """
+
+    where: ClassVar[str] = "header"
+    alias: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Cookie:
+    """Marks an input that comes from a cookie: ``Annotated[str, Cookie()]``.
+
+    Attributes:
+        alias: The cookie's name; None: the parameter's name.
+    """
+
+    where: ClassVar[str] = "cookie"
+    alias: str | None = None
+
+
+Mark: TypeAlias = Query | Header | Cookie
+
+
+class _Declared(NamedTuple):
+    types: tuple[Any, ...]
+    default: Any
+
+
+def query(name: str, *types: Any, default: Any = MISSING) -> Callable[[HandlerT], HandlerT]:
+    """Declare a query input without an annotation; goes between the route and the function.
+
+    Args:
+        name: The key in the query, and the name of the handler's parameter.
+        types: What to cast it to; several are tried from left to right, none means ``str`` or
+            what the parameter's annotation says.
+        default: What the handler gets when the key is missing; without one it is required.
+
+    Raises:
+        InvalidRouteError: It stands above the route decorator, or declares a name twice.
+    """
+
+    def declare(handler: HandlerT) -> HandlerT:
+        if hasattr(handler, "handler"):
+            msg = (
+                f"@query({name!r}) stands above the route decorator:"
+                " put it between the route decorator and the function"
+            )
+            raise InvalidRouteError(msg)
+        declared: dict[str, _Declared] = getattr(handler, _QUERIES, {})
+        if name in declared:
+            msg = f"@query({name!r}) is there twice: leave one out"
+            raise InvalidRouteError(msg)
+        setattr(handler, _QUERIES, {name: _Declared(types, default), **declared})
+        return handler
+
+    return declare
+
+
+# ------------------------------------------------------------------------- reading a signature
+
+
+class Signature(NamedTuple):
+    """What a handler's signature says, before a path is known.
+
+    Attributes:
+        name: The handler's name, for errors and logs.
+        receives: The type of messages received.
+        sends: The type of messages sent.
+        parameters: The parameters that are inputs, with their types.
+    """
+
+    name: str
+    receives: Any
+    sends: Any
+    parameters: tuple[Parameter, ...]
+
+
+class Parameter(NamedTuple):
+    """One parameter that is an input; ``MISSING`` stands for a type or default not given."""
+
+    name: str
+    tp: Any
+    mark: Mark | None
+    default: Any
+    declared: bool  # by @query
+
+
+def names_around() -> Mapping[str, Any]:
+    """The local names where a decorator is used: its caller's caller's."""
+    return sys._getframe(2).f_locals  # noqa: SLF001 - there is no public way to the names
+
+
+def read_signature(handler: Handler, names: Mapping[str, Any]) -> Signature:
+    """Read a handler's signature.
+
+    Args:
+        handler: The handler.
+        names: The names around the handler's definition, for annotations that are strings.
+
+    Raises:
+        InvalidRouteError: It can't be a handler, or a parameter no input.
+    """
+    name = handler_name(handler)
+    parameters = list(inspect.signature(handler).parameters.values())
+    declared: dict[str, _Declared] = getattr(handler, _QUERIES, {})
+    hints = read_hints(handler, name, names)
+    receives, sends = message_types(name, next(iter(parameters), None), hints)
+    inputs = [_read_parameter(name, parameter, hints, declared) for parameter in parameters[1:]]
+    unknown = declared.keys() - {parameter.name for parameter in inputs}
+    if unknown:
+        first = min(unknown)
+        msg = f"handler {name!r} has no parameter for @query({first!r}): add one named {first!r}"
+        raise InvalidRouteError(msg)
+    return Signature(name, receives, sends, tuple(inputs))
+
+
+def handler_name(handler: Any) -> str:
+    """A handler's name, for errors and logs.
+
+    Raises:
+        InvalidRouteError: It is not an async function.
+    """
+    function = handler
+    while isinstance(function, functools.partial):
+        function = function.func
+    name = getattr(function, "__qualname__", None) or type(function).__qualname__
+    call = getattr(function, "__call__", None)  # noqa: B004 - an object with an async __call__
+    if not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)):
+        msg = f"handler {name!r} is not async: write 'async def'"
+        raise InvalidRouteError(msg)
+    return name
+
+
+def read_hints(handler: Any, name: str, names: Mapping[str, Any]) -> dict[str, Any]:
+    """A handler's annotations, those that are strings looked up.
+
+    Raises:
+        InvalidRouteError: One can't be found.
+    """
+    function = handler
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = inspect.unwrap(function)
+    if not inspect.isroutine(function):
+        function = type(function).__call__
+    try:
+        return get_type_hints(function, localns=dict(names), include_extras=True)
+    except NameError as error:
+        msg = (
+            f"handler {name!r}: the name {error.name!r} in its annotations can't be found when the"
+            " route is defined; import it outside 'if TYPE_CHECKING' and define it before"
+        )
+        raise InvalidRouteError(msg) from error
+
+
+def is_websocket(tp: Any) -> bool:
+    """Whether a type is our WebSocket, with or without its two types."""
+    tp = _unannotated(tp)
+    return tp is WebSocket or get_origin(tp) is WebSocket
+
+
+def _unannotated(tp: Any) -> Any:
+    return get_args(tp)[0] if get_origin(tp) is Annotated else tp
+
+
+def message_types(
+    name: str, parameter: inspect.Parameter | None, hints: Mapping[str, Any]
+) -> tuple[Any, Any]:
+    """What a handler's WebSocket receives and sends, by the annotation of its parameter.
+
+    Raises:
+        InvalidRouteError: There is no such parameter, or it is something else.
+    """
+    positional = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+    if parameter is None or parameter.kind not in positional:
+        msg = f"handler {name!r} takes no WebSocket: make it the first parameter, 'ws: WebSocket'"
+        raise InvalidRouteError(msg)
+    tp = hints.get(parameter.name, WebSocket)
+    if not is_websocket(tp) and tp is not Any:
+        msg = (
+            f"handler {name!r}: the first parameter, {parameter.name!r}, is a {type_name(tp)}; the"
+            " WebSocket comes first: 'ws: WebSocket', imported from websocket_kit"
+        )
+        raise InvalidRouteError(msg)
+    args = get_args(_unannotated(tp))
+    return args if args else (str, Any)
+
+
+def _read_parameter(
+    name: str,
+    parameter: inspect.Parameter,
+    hints: Mapping[str, Any],
+    declared: Mapping[str, _Declared],
+) -> Parameter:
+    what = f"handler {name!r}: parameter {parameter.name!r}"
+    if parameter.kind in {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
+        msg = f"{what} takes any number of inputs: name each input as a parameter of its own"
+        raise InvalidRouteError(msg)
+    if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
+        msg = f"{what} can't be given by name: move the '/' in the signature before it"
+        raise InvalidRouteError(msg)
+    if isinstance(parameter.default, (Query, Header, Cookie)):
+        kind = type(parameter.default).__name__
+        msg = f"{what} has a mark as its default: write '{parameter.name}: Annotated[T, {kind}()]'"
+        raise InvalidRouteError(msg)
+    tp, mark = _split_mark(hints.get(parameter.name, MISSING))
+    default = parameter.default
+    said = declared.get(parameter.name)
+    if said is not None:
+        tp = Union[said.types] if said.types else tp
+        default = said.default if said.default is not MISSING else default
+    return Parameter(parameter.name, tp, mark, default, said is not None)
+
+
+def _split_mark(tp: Any) -> tuple[Any, Mark | None]:
+    if get_origin(tp) is not Annotated:
+        return tp, None
+    marks = [_as_mark(item) for item in tp.__metadata__]
+    rest = [item for item, mark in zip(tp.__metadata__, marks, strict=True) if mark is None]
+    mark = next((mark for mark in reversed(marks) if mark is not None), None)
+    return (Annotated[(tp.__origin__, *rest)] if rest else tp.__origin__), mark
+
+
+def _as_mark(item: object) -> Mark | None:
+    if isinstance(item, (Query, Header, Cookie)):
+        return item
+    if isinstance(item, type) and issubclass(item, (Query, Header, Cookie)):
+        return item()
+    return None

@@ -1,0 +1,631 @@
+"""The WebSocket: one object with a clear lifecycle, typed messages and honest errors.
+
+What may run at once: one task receives, any number send. Which call is legal when is
+``_lifecycle``'s to say, how a message is cast ``_casting``'s, and how a handler's error becomes a
+close ``_ending``'s; here is the I/O.
+
+``send`` and ``receive`` are the hot path. One look, at ``_state`` or ``_mode``, tells that nothing
+special is on; ``_outgoing`` and ``_receive_slowly`` sort out the rest. A second coroutine, a timer
+or a lock on that path would cost a third of it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from inspect import isawaitable
+from types import TracebackType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    NoReturn,
+    cast,
+    overload,
+)
+
+import anyio
+import anyio.abc
+from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocketDisconnect
+from typing_extensions import Self, TypeForm, TypeVar, Unpack
+
+from . import _casting
+from ._casting import Sendable
+from ._channel import (
+    CANCELLED_TIMEOUT,
+    CLOSE_TIMEOUT,
+    UNSET,
+    Channel,
+    MessageTypes,
+    Mode,
+    Unset,
+    finish,
+    set_up,
+)
+from ._ending import root
+from ._handshake import choose_subprotocol
+from ._lifecycle import Call, State
+from ._options import Options, settle
+from ._reader import Event, Reader
+from .closing import HeadersLike, check_close, check_status, encode_headers
+from .errors import (
+    InvalidRouteError,
+    WebSocketDisconnectError,
+    WebSocketExpectError,
+    WebSocketHandshakeError,
+    shorten,
+)
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+__all__ = ["Sendable", "WebSocket"]
+
+T = TypeVar("T")
+Received = TypeVar("Received", covariant=True, default=str)
+Sent = TypeVar("Sent", contravariant=True, default=Sendable)
+
+
+class WebSocket(Channel, Generic[Received, Sent]):
+    """One WebSocket connection, on any ASGI server, on asyncio and on trio.
+
+    ``WebSocket[In, Out]`` says what the peer sends and what it is sent, to the type checker and to
+    ``receive`` and ``send`` at run time. In is ``str`` where nothing is said, Out whatever can be
+    sent.
+
+    One task may receive at a time; a second gets ``anyio.BusyResourceError``. Any number of tasks
+    may send; messages never interleave. An error of a message's (a bad cast, an unexpected or too
+    big message, a timeout) leaves the connection open. ``async with ws`` ends it whatever happens.
+
+    Example:
+        >>> async def app(scope, receive, send):
+        ...     async with WebSocket(scope, receive, send) as ws:
+        ...         async for message in ws:
+        ...             await ws.send(message)
+
+    Attributes:
+        scope: The ASGI scope.
+        subprotocol: The subprotocol accepted with; None before accept, or without one.
+        close_info: How the connection ended; None until it has.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        receives: TypeForm[Received] = cast("Any", str),  # noqa: B008 - a constant
+        sends: TypeForm[Sent] = cast("Any", Any),  # noqa: B008 - a constant
+        **options: Unpack[Options],
+    ) -> None:
+        """Wrap raw ASGI.
+
+        Args:
+            scope: The scope of a ``websocket`` connection.
+            receive: The server's ``receive``, from which nothing was received yet.
+            send: The server's ``send``.
+            receives: What the peer sends: the ``tp`` of ``receive`` where none is given.
+            sends: What the peer is sent: messages but ``str`` and bytes are serialised as this
+                type. Any: each as what it is.
+            options: See ``Options``.
+
+        Raises:
+            TypeError: The scope isn't of a WebSocket, an option doesn't exist or has the wrong
+                type, or a type is none that pydantic knows.
+            ValueError: An option is out of bounds.
+        """
+        if scope["type"] != "websocket":
+            msg = f"a WebSocket wraps a scope of type 'websocket', not {scope['type']!r}"
+            raise TypeError(msg)
+        settings = settle(options) if options else _DEFAULT_SETTINGS
+        set_up(self, scope, receive, send, MessageTypes.of(receives, sends), settings)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: object) -> NoReturn:
+        """Tell whoever uses it as an input's type, as FastAPI does, what is missing."""
+        msg = (
+            "a websocket_kit.WebSocket is no input: in a Starlette or FastAPI app put @endpoint,"
+            " imported from websocket_kit, between the route decorator and the function"
+        )
+        raise InvalidRouteError(msg)
+
+    def __repr__(self) -> str:
+        """The path and the state, for logs."""
+        return f"<WebSocket {shorten(self.scope.get('path', ''))} {self._state.name}>"
+
+    @property
+    def open(self) -> bool:
+        """Whether the connection is accepted and not yet over, as far as is known."""
+        self._look()
+        return self._state is State.OPEN
+
+    @property
+    def request(self) -> HTTPConnection:
+        """The handshake: headers, query, cookies, client, URL, session, user, state.
+
+        What the server left out of the scope has a default here, and ports are ints.
+        """
+        if self._request is None:
+            self._request = HTTPConnection(_complete(self.scope))
+        return self._request
+
+    # -------------------------------------------------------------------------- handshake
+
+    async def accept(self, subprotocol: str | None = None, headers: HeadersLike = ()) -> None:
+        """Wait for the handshake, then accept it.
+
+        Args:
+            subprotocol: One that the peer offered. Unset: the first of the option
+                ``subprotocols`` that the peer offered, else none.
+            headers: More response headers. Some servers (daphne, granian) drop them.
+
+        Raises:
+            WebSocketHandshakeError: It is already answered or over; or its Origin may not
+                connect, and the handshake has been rejected with 403.
+            WebSocketDisconnectError: The peer left first.
+            ValueError: The subprotocol wasn't offered, or a header is malformed. Nothing was
+                sent.
+
+        If cancelled, the connection counts as accepted if the acceptance may have gone out.
+        """
+        self._check(Call.ACCEPT)
+        encoded = encode_headers(headers)
+        if any(name == b"sec-websocket-protocol" for name, _ in encoded):
+            msg = "Sec-WebSocket-Protocol is no header to accept with: give accept(subprotocol)"
+            raise ValueError(msg)
+        offered = self.scope.get("subprotocols") or ()
+        chosen = choose_subprotocol(subprotocol, self._settings.subprotocols, offered)
+        await self._receive_connect()
+        if (problem := self._origin_problem()) is not None:
+            await self._refuse(403)
+            msg = f"cannot accept: {problem}; it was rejected with HTTP 403"
+            raise WebSocketHandshakeError(msg)
+        self._check(Call.ACCEPT)  # another task may have answered meanwhile
+        # Before the await: were it cancelled half-way, a close is legal whether or not the accept
+        # went out, and another answer is not.
+        self._state = State.OPEN
+        self._mode = self._resting_mode()
+        self.subprotocol = chosen
+        await self._send_event(
+            {"type": "websocket.accept", "subprotocol": chosen, "headers": encoded}, Call.ACCEPT
+        )
+
+    async def reject(
+        self, status: int = 403, *, body: str | bytes = "", headers: HeadersLike = ()
+    ) -> None:
+        """Refuse the handshake.
+
+        With an HTTP answer where the server offers ASGI's Websocket Denial Response extension;
+        else with a plain close, which the peer sees as HTTP 403. A peer that is gone by then counts
+        as rejected.
+
+        Args:
+            status: The HTTP status, 400 to 599.
+            body: The HTTP body; a str goes as UTF-8 text.
+            headers: More response headers.
+
+        Raises:
+            WebSocketHandshakeError: It is already answered or over.
+            WebSocketDisconnectError: The peer left before its handshake was read.
+            ValueError: A bad status or header. Nothing was sent.
+
+        If cancelled, the connection is over, and the answer may not have arrived whole.
+        """
+        self._check(Call.REJECT)
+        check_status(status)
+        encoded = encode_headers(headers)
+        await self._receive_connect()
+        self._check(Call.REJECT)  # another task may have answered meanwhile
+        await self._refuse(status, body, encoded)
+
+    # --------------------------------------------------------------------------- the end
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close an open connection.
+
+        Takes 5 seconds at most: a peer that doesn't read by then, or is gone, counts as closed.
+        Another task's pending ``receive`` inside ``task_group`` ends with WebSocketHandshakeError.
+
+        Args:
+            code: 1000-1003, 1007-1014 or 3000-4999. daphne sends only 1000 and 3000-4999: there
+                1011 goes out as 4011, and so on.
+            reason: Cut to 123 bytes of UTF-8, on a character's boundary.
+
+        Raises:
+            WebSocketHandshakeError: The connection is not open.
+            WebSocketDisconnectError: The peer has left before.
+            ValueError: The code may not be sent. Nothing was.
+
+        If cancelled, the connection is over, and the peer may not be told.
+        """
+        code, reason = check_close(code, reason)
+        self._check(Call.CLOSE)
+        with anyio.move_on_after(CLOSE_TIMEOUT):
+            await self._close(code, reason)
+
+    # --------------------------------------------------------------------------- legality
+
+    # ----------------------------------------------------------------------------- sending
+
+    async def send(self, message: Sent) -> None:
+        """Send one message.
+
+        A ``str`` goes as text, bytes as binary, a bool as ``true`` or ``false``, an int as digits;
+        anything else that JSON can hold (dict, list, None, float, enum, date, UUID, dataclass,
+        pydantic model) as JSON text, by alias, NaN and infinities as ``null``.
+
+        Args:
+            message: The message.
+
+        Raises:
+            WebSocketHandshakeError: The connection is not open; nothing was sent.
+            WebSocketDisconnectError: The peer has left; the message may not have arrived.
+            TypeError: It can't be sent; nothing was.
+            ValueError: It holds what can't be sent, as a lone surrogate; nothing was sent.
+
+        If cancelled, the message is sent whole or not at all.
+        """
+        value: object = message
+        if self._state is State.OPEN and type(value) is str and value.isascii():
+            event: Event = {"type": "websocket.send", "text": value}
+        else:
+            event = self._outgoing(value)
+        try:
+            await self._asgi_send(event)
+        except BaseException as error:
+            self._not_sent(error, Call.SEND)
+
+    # --------------------------------------------------------------------------- receiving
+
+    @overload
+    async def receive(self, *, timeout: float | None = ...) -> Received: ...
+
+    @overload
+    async def receive(self, tp: TypeForm[T], *, timeout: float | None = ...) -> T: ...
+
+    async def receive(self, tp: Any = UNSET, *, timeout: float | None | Unset = UNSET) -> Any:
+        """Receive one message, cast to a type.
+
+        ``str``, ``bytes``, ``int``, ``bool`` and ``dict`` have a form of their own (see the docs
+        for the table), every other type is JSON validated by pydantic. Text and binary messages
+        both cast to every type.
+
+        Args:
+            tp: The type. Unset: the connection's ``Received``.
+            timeout: Seconds to wait, 0 or more; None waits for ever. Unset: the option
+                ``receive_timeout``.
+
+        Raises:
+            WebSocketCastError: The message is not a ``tp``. The connection stays open, and the
+                next call gets the next message.
+            WebSocketMessageTooBig: It is over ``max_message_bytes``. Likewise.
+            WebSocketTimeoutError: None came in time. Likewise.
+            WebSocketDisconnectError: The peer has left.
+            WebSocketHandshakeError: The connection is not open, or was closed meanwhile.
+            anyio.BusyResourceError: Another task is receiving.
+            TypeError: pydantic doesn't know the type; no message is lost.
+
+        If cancelled, no message is lost on servers whose own ``receive`` loses none (granian's
+        does, outside ``task_group``).
+        """
+        if tp is UNSET:
+            cast_message = self._cast
+        else:
+            cast_message = None if tp is str else _casting.caster(tp)
+        if self._mode is not Mode.READY or timeout is not UNSET:
+            event = await self._receive_slowly(timeout)
+        else:
+            self._mode = Mode.BUSY
+            try:
+                event = await self._asgi_receive()
+            except BaseException as error:
+                self._not_received(error)
+            if self._mode is Mode.BUSY:  # still open
+                self._mode = Mode.READY
+                text = event.get("text")
+                if text is not None and cast_message is None and len(text) <= self._few_characters:
+                    return text
+        data = self._message(event)
+        if cast_message is not None:
+            return cast_message(data)
+        return data if isinstance(data, str) else _casting.caster(str)(data)
+
+    # ------------------------------------------------------------------------ conversations
+
+    @overload
+    async def pair(
+        self, message: Sent, *, recv_first: bool = ..., timeout: float | None = ...
+    ) -> Received: ...
+
+    @overload
+    async def pair(
+        self,
+        message: Sent,
+        *,
+        tp: TypeForm[T],
+        recv_first: bool = ...,
+        timeout: float | None = ...,
+    ) -> T: ...
+
+    async def pair(
+        self,
+        message: Sent,
+        *,
+        tp: TypeForm[T] = cast("Any", UNSET),
+        recv_first: bool = False,
+        timeout: float | None = cast("Any", UNSET),
+    ) -> Any:
+        """Send one message, then return the peer's answer.
+
+        Args:
+            message: Anything ``send`` takes.
+            tp: The type to cast what is received to. Unset: the connection's ``Received``.
+            recv_first: Receive before sending; what was received is still what is returned.
+            timeout: Seconds to wait for what is received, 0 or more; None waits for ever. Unset:
+                the option ``receive_timeout``.
+
+        Raises:
+            WebSocketCastError: What came is not a ``tp``. The connection stays open; with
+                ``recv_first`` nothing was sent.
+            WebSocketMessageTooBig: It is over ``max_message_bytes``. Likewise.
+            WebSocketTimeoutError: Nothing came in time. Likewise.
+            WebSocketDisconnectError: The peer left first; ``message`` may not have arrived.
+            WebSocketHandshakeError: The connection is not open.
+            anyio.BusyResourceError: Another task is receiving.
+            TypeError: ``message`` can't be sent, or pydantic doesn't know ``tp``; nothing was
+                sent or received.
+
+        If cancelled, the message is sent whole or not at all.
+        """
+        if cast("object", tp) is not UNSET:
+            _casting.caster(tp)
+        event = self._outgoing(message)
+        if recv_first:
+            received: Any = await self.receive(tp, timeout=timeout)
+            self._check(Call.SEND)
+            await self._send_event(event, Call.SEND)
+            return received
+        await self._send_event(event, Call.SEND)
+        answer: Any = await self.receive(tp, timeout=timeout)
+        return answer
+
+    async def expect(self, message: object, *, timeout: float | None = cast("Any", UNSET)) -> None:  # noqa: B008 - a constant
+        """Receive one message, which must be exactly this.
+
+        It is cast to the type of ``message`` and compared with ``==``.
+
+        Args:
+            message: What must come: anything ``send`` takes.
+            timeout: Seconds to wait, 0 or more; None waits for ever. Unset: the option
+                ``receive_timeout``.
+
+        Raises:
+            WebSocketExpectError: Something else came. The connection stays open.
+            WebSocketCastError: What came isn't even of that type. Likewise.
+            WebSocketMessageTooBig: It is over ``max_message_bytes``. Likewise.
+            WebSocketTimeoutError: Nothing came in time. Likewise.
+            WebSocketDisconnectError: The peer has left.
+            WebSocketHandshakeError: The connection is not open.
+            anyio.BusyResourceError: Another task is receiving.
+        """
+        expected = message
+        if isinstance(message, (bytearray, memoryview)):
+            expected = bytes(cast("bytes", message))
+        received = await self.receive(type(expected), timeout=timeout)
+        if received != expected:
+            raise WebSocketExpectError(expected, received)
+
+    def __aiter__(self) -> AsyncIterator[Received]:
+        """Messages until the connection is over, whoever ended it; ``close_info`` says how."""
+        return _Messages(self, UNSET)
+
+    @overload
+    def iter(self) -> AsyncIterator[Received]: ...
+
+    @overload
+    def iter(self, tp: TypeForm[T]) -> AsyncIterator[T]: ...
+
+    def iter(self, tp: Any = UNSET) -> AsyncIterator[Any]:
+        """Messages, each cast to a type, until the connection is over, whoever ended it.
+
+        What ``receive`` raises of a message comes out of the loop, with the connection open; a
+        new loop goes on with the next message.
+
+        Args:
+            tp: The type. Unset: the connection's ``Received``.
+
+        Raises:
+            WebSocketHandshakeError: The connection is not open yet.
+        """
+        return _Messages(self, tp)
+
+    async def answer(
+        self, function: Callable[[Received], Awaitable[Sent | None] | Sent | None], /
+    ) -> None:
+        """Answer each message with what a function makes of it, until the connection is over.
+
+        Args:
+            function: Called with each message, one at a time; async or plain. What it returns is
+                sent, unless that is None.
+
+        Raises:
+            WebSocketCastError: A message is not of the connection's type. It stays open, as after
+                whatever else ``receive`` raises of a message or ``function`` raises itself.
+            WebSocketHandshakeError: The connection is not open yet, or ``function`` closed it
+                and still returned an answer.
+        """
+        async for message in self:
+            reply = function(message)
+            if isawaitable(reply):
+                reply = await reply
+            if reply is not None:
+                try:
+                    await self.send(cast("Sent", reply))
+                except WebSocketDisconnectError:
+                    return
+
+    # -------------------------------------------------------------------------- concurrency
+
+    def task_group(self, buffer: int = 64) -> AbstractAsyncContextManager[anyio.abc.TaskGroup]:
+        """A task group beside a reader: other tasks may send while one receives.
+
+        When the peer leaves, what it sent before is still delivered to a task that receives (one
+        that comes back for the next message within a second). When none does, every task is
+        cancelled, the body of the ``async with`` too, and WebSocketDisconnectError is raised, bare
+        rather than in an ExceptionGroup. So what must happen then goes around the ``async with``,
+        in a ``finally``. Other errors come as an ExceptionGroup, as from any anyio task group.
+
+        Messages that came in and were not received are there for ``receive`` after the group.
+
+        Args:
+            buffer: How many messages may wait to be received. A full buffer stops the reading,
+                and so the peer; one that leaves is then noticed at the next send only. 0 discards
+                what comes in, for tasks that only send.
+
+        Raises:
+            WebSocketDisconnectError: The peer has left.
+            WebSocketHandshakeError: The connection is not open.
+            anyio.BusyResourceError: A task is receiving, or in a task group of this connection.
+            ValueError: ``buffer`` is negative.
+        """
+        if buffer < 0:
+            msg = f"buffer is 0 or more messages, not {buffer}"
+            raise ValueError(msg)
+        return self._run_task_group(buffer)
+
+    @asynccontextmanager
+    async def _run_task_group(self, buffer: int) -> AsyncGenerator[anyio.abc.TaskGroup]:
+        self._check(Call.TASK_GROUP)
+        if self._reader is not None or self._mode is Mode.BUSY:
+            action = "receiving from"
+            raise anyio.BusyResourceError(action)
+        reader = self._reader = Reader(self._read_ahead, buffer)
+        self._mode = Mode.SLOW
+        failure: Exception | None = None
+        try:
+            async with anyio.create_task_group() as readers:
+                try:
+                    async with anyio.create_task_group() as tasks:
+                        readers.start_soon(reader.run, tasks.cancel_scope.cancel)
+                        yield tasks
+                except Exception as error:  # noqa: BLE001 - raised below, outside the outer group
+                    failure = error
+                await reader.stop()
+        finally:
+            self._reader = None
+            if self._state is State.OPEN and reader.events:
+                self._leftover = deque([*(self._leftover or ()), *reader.events])
+            if self._mode is not Mode.BUSY:
+                self._mode = self._resting_mode()
+        if failure is not None:
+            only = root(failure)
+            raise only if isinstance(only, WebSocketDisconnect) else failure
+        if self._state is State.DISCONNECTED:
+            raise self._disconnect_error(Call.RECEIVE) from reader.cause
+
+    async def send_each(self, source: AsyncIterable[Sent]) -> None:
+        """Send every item of an async iterable, discarding what comes in.
+
+        Inside ``task_group`` its reader goes on, and nothing is discarded.
+
+        Args:
+            source: The items. Closed at the end, whichever end it is; that takes one second at
+                most.
+
+        Raises:
+            WebSocketDisconnectError: The peer has left; raised at once, not at the next item.
+            WebSocketHandshakeError: The connection is not open.
+            anyio.BusyResourceError: Another task is receiving.
+            TypeError: An item can't be sent; those before it were.
+        """
+        items = aiter(source)
+        try:
+            if self._reader is not None:
+                await self._send_items(items)
+            else:
+                await self._send_alone(items)
+        finally:
+            close = getattr(items, "aclose", None)
+            if close is not None:
+                with anyio.move_on_after(CANCELLED_TIMEOUT, shield=True):
+                    await close()
+
+    async def _send_alone(self, items: AsyncIterator[Sent]) -> None:
+        try:
+            async with self.task_group(buffer=0):
+                await self._send_items(items)
+        except ExceptionGroup as group:  # of one: only the body can fail
+            raise root(group) from None
+
+    async def _send_items(self, items: AsyncIterator[Sent]) -> None:
+        async for item in items:
+            await self.send(item)
+
+    # ------------------------------------------------------------------------------- scope
+
+    async def __aenter__(self) -> Self:
+        """Accept, unless it is accepted already."""
+        self._check(Call.ENTER)
+        if self._state is State.CONNECTING:
+            await self.accept()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        """End the connection as the error says; see ``_ending``."""
+        ending = await finish(self, error)
+        if error is None:
+            return None
+        if ending.then == "disconnect" and isinstance(error, BaseExceptionGroup):
+            raise root(cast("BaseException", error))
+        return ending.then == "absorb"
+
+
+class _Messages(AsyncIterator[T]):
+    """The iterator of ``async for message in ws``."""
+
+    __slots__ = ("_tp", "_ws")
+
+    def __init__(self, ws: WebSocket[Any, Any], tp: Any) -> None:
+        self._ws = ws
+        self._tp = tp
+
+    async def __anext__(self) -> T:
+        try:
+            return cast("T", await self._ws.receive(self._tp))
+        except WebSocketHandshakeError:
+            if self._ws.close_info is None:
+                raise
+        raise StopAsyncIteration
+
+
+def _complete(scope: Scope) -> Scope:
+    """The scope with a default for each optional key that a server left out, and int ports."""
+    missing = {key: value for key, value in _SCOPE_DEFAULTS.items() if key not in scope}
+    for key in ("client", "server"):
+        address = scope.get(key)
+        if address and isinstance(address[1], str) and address[1].isdecimal():
+            missing[key] = (address[0], int(address[1]))
+    return {**scope, **missing} if missing else scope
+
+
+# Source: ASGI specification, "WebSocket Connection Scope".
+_SCOPE_DEFAULTS: dict[str, Any] = {
+    "http_version": "1.1",
+    "scheme": "ws",
+    "query_string": b"",
+    "root_path": "",
+    "headers": [],
+    "client": None,
+    "server": None,
+    "subprotocols": [],
+}
+
+_DEFAULT_SETTINGS = settle({})

@@ -1,0 +1,384 @@
+"""A small decorator router, itself an ASGI app that mounts into any other.
+
+Path and query inputs, no body: a WebSocket handshake has none.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from starlette.datastructures import URLPath
+from starlette.responses import PlainTextResponse
+from starlette.routing import BaseRoute, Match, NoMatchFound, Router
+from typing_extensions import Unpack
+
+from . import server
+from ._channel import MessageTypes, finish, foreign_origin, set_up
+from ._inputs import plan_inputs, problems_as_json
+from ._lifespan import run_inside
+from ._matching import Matcher, PathPattern, parse_path
+from ._options import Options, settle
+from ._serving import logger, serve
+from ._signature import Cookie, Handler, Header, Query, names_around, query, read_signature
+from .connection import WebSocket
+from .errors import InvalidRouteError, WebSocketReject, shorten
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
+
+__all__ = ["Cookie", "Header", "Query", "WebSocketRoute", "WebSocketRouter", "query", "websocket"]
+
+
+class WebSocketRoute(BaseRoute):
+    """A handler at a path. Made by the decorators ``websocket`` and ``WebSocketRouter.websocket``.
+
+    It is a Starlette route (``Starlette(routes=[route])``) and an ASGI app on its own.
+
+    Attributes:
+        path: Its path.
+        name: Its name, for ``url_path_for``.
+        handler: The function, to be called in a test.
+        options: The options set on it.
+    """
+
+    def __init__(
+        self, path: str, handler: Handler, *, name: str | None = None, **options: Unpack[Options]
+    ) -> None:
+        """Make a route; ``websocket(path)`` does the same as a decorator.
+
+        Args:
+            path: The path, in Starlette's syntax: ``/rooms/{room}``, ``/items/{id:int}``.
+            handler: An async function that takes a WebSocket, then its inputs by name.
+            name: Its name; None: the handler's.
+            options: See ``Options``.
+
+        Raises:
+            InvalidRouteError: It can't work as written.
+            TypeError: An unknown option, or one of the wrong type.
+            ValueError: An option out of bounds.
+        """
+        self._build(path, handler, name, options, names_around())
+
+    def _build(
+        self,
+        path: str,
+        handler: Handler,
+        name: str | None,
+        options: Options,
+        names: Mapping[str, Any],
+    ) -> None:
+        if isinstance(cast("object", handler), WebSocketRoute):
+            msg = f"the handler of {path!r} is a route already: use its .handler"
+            raise InvalidRouteError(msg)
+        self.handler: Handler = handler
+        self._signature = read_signature(handler, names)
+        self.name = name or getattr(handler, "__name__", type(handler).__name__)
+        try:
+            self._types = MessageTypes.of(self._signature.receives, self._signature.sends)
+        except TypeError as error:
+            msg = f"handler {self._signature.name!r}: {error}"
+            raise InvalidRouteError(msg) from error
+        self._place(path, options)
+
+    def _place(self, path: str, options: Options) -> None:
+        self.path = path
+        self.options = options
+        self._settings = settle(options)
+        self.pattern: PathPattern = parse_path(path)
+        self._inputs = plan_inputs(self._signature, path, self.pattern.convertors)
+        self._matcher: Matcher[WebSocketRoute] = Matcher()
+        self._matcher.add(self.pattern, self)
+
+    def placed(self, prefix: str, defaults: Options) -> WebSocketRoute:
+        """A copy under a prefix, with defaults for the options that are not set."""
+        route = copy.copy(self)
+        path = prefix + self.path if prefix else self.path
+        route._place(path, {**defaults, **self.options})
+        return route
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Starlette's question whether a scope is for this route."""
+        if scope["type"] == "websocket":
+            found = self._matcher.find(route_path(scope))
+            if found is not None:
+                params = {**scope.get("path_params", {}), **found[1]}
+                return Match.FULL, {"endpoint": self.handler, "path_params": params}
+        return Match.NONE, {}
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        """The path of the route of that name, its parameters filled in.
+
+        Raises:
+            starlette.routing.NoMatchFound: It has another name, or other parameters.
+        """
+        if name != self.name or path_params.keys() != self.pattern.convertors.keys():
+            raise NoMatchFound(name, path_params)
+        return URLPath(path=self.pattern.fill_in(path_params), protocol="websocket")
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a connection whose path has matched."""
+        ws: WebSocket[Any, Any] = WebSocket.__new__(WebSocket)
+        set_up(ws, scope, receive, send, self._types, self._settings)
+        problem = foreign_origin(ws)
+        if problem is not None:
+            logger.warning("%s: rejected with HTTP 403: %s", self._signature.name, problem)
+            await finish(ws, WebSocketReject(403))
+            return
+        inputs, problems = self._inputs.read(scope)
+        if problems:
+            headers = {"content-type": "application/json"}
+            await finish(ws, WebSocketReject(400, problems_as_json(problems), headers))
+            return
+        await serve(ws, self.handler(ws, **inputs), self._signature.name)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve as an ASGI app of one route."""
+        await _serve(self._matcher, None, self, scope, receive, send)
+
+    def __repr__(self) -> str:
+        """The path and the name."""
+        return f"WebSocketRoute({self.path!r}, name={self.name!r})"
+
+
+def websocket(
+    path: str, *, name: str | None = None, **options: Unpack[Options]
+) -> Callable[[Handler], WebSocketRoute]:
+    """Make a route of a handler, to be registered later: ``app.include(route)``.
+
+    Args:
+        path: The path, in Starlette's syntax: ``/rooms/{room}``, ``/items/{id:int}``.
+        name: The route's name; None: the handler's.
+        options: See ``Options``.
+
+    Raises:
+        InvalidRouteError: It can't work as written.
+        TypeError: An unknown option, or one of the wrong type.
+        ValueError: An option out of bounds.
+    """
+    settle(options)
+
+    def decorate(handler: Handler) -> WebSocketRoute:
+        route = WebSocketRoute.__new__(WebSocketRoute)
+        route._build(path, handler, name, options, names_around())
+        return route
+
+    return decorate
+
+
+class WebSocketRouter:
+    """Routes, as an ASGI app that runs alone or mounts into any other."""
+
+    def __init__(
+        self,
+        routes: Iterable[WebSocketRoute] = (),
+        *,
+        lifespan: Lifespan[Any] | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        """Make a router.
+
+        Args:
+            routes: Routes to begin with.
+            lifespan: What to run around serving, as in Starlette: called with the router, it
+                gives an async context manager, and that a dict of state or None.
+            options: The defaults of its routes; see ``Options``.
+
+        Raises:
+            InvalidRouteError: Two routes match the same.
+            TypeError: An unknown option, or one of the wrong type.
+            ValueError: An option out of bounds.
+        """
+        settle(options)
+        self._options = options
+        self._lifespan = lifespan
+        self._routes: list[WebSocketRoute] = []
+        self._matcher: Matcher[WebSocketRoute] = Matcher()
+        for route in routes:
+            self.include(route)
+
+    @property
+    def routes(self) -> list[WebSocketRoute]:
+        """The routes, in the order they were registered."""
+        return list(self._routes)
+
+    def websocket(
+        self, path: str, *, name: str | None = None, **options: Unpack[Options]
+    ) -> Callable[[Handler], WebSocketRoute]:
+        """Make a route of a handler and register it at once; else as ``websocket``."""
+        settle(options)
+
+        def decorate(handler: Handler) -> WebSocketRoute:
+            route = WebSocketRoute.__new__(WebSocketRoute)
+            names = names_around()
+            route._build(path, handler, name, {**self._options, **options}, names)
+            self._add(route)
+            return route
+
+        return decorate
+
+    def include(self, other: WebSocketRoute | WebSocketRouter, *, prefix: str = "") -> None:
+        """Register a route, or the routes another router has at this moment, as copies.
+
+        Args:
+            other: The route or router. The options it sets stay; this router's are the defaults
+                for the others. Another router's lifespan is not taken along.
+            prefix: A path to put before: ``"/v1"``; parameters in it are the handlers' inputs.
+
+        Raises:
+            InvalidRouteError: A path matches the same as one that is there, or the prefix is
+                malformed. None is registered then.
+            TypeError: Neither a route nor a router.
+        """
+        if not isinstance(cast("object", other), (WebSocketRoute, WebSocketRouter)):
+            msg = f"include() takes a WebSocketRoute or a WebSocketRouter, not {other!r}"
+            raise TypeError(msg)
+        if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
+            msg = f"prefix {prefix!r} must begin with a slash and not end with one"
+            raise InvalidRouteError(msg)
+        routes = other.routes if isinstance(other, WebSocketRouter) else [other]
+        placed = [route.placed(prefix, self._options) for route in routes]
+        matcher: Matcher[WebSocketRoute] = Matcher()
+        for route in (*self._routes, *placed):  # on the side, so that it is all or nothing
+            matcher.add(route.pattern, route)
+        self._matcher = matcher
+        self._routes.extend(placed)
+
+    def _add(self, route: WebSocketRoute) -> None:
+        self._matcher.add(route.pattern, route)
+        self._routes.append(route)
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        """The path of the first route of that name, its parameters filled in.
+
+        Raises:
+            starlette.routing.NoMatchFound: None has the name and those parameters.
+        """
+        for route in self._routes:
+            try:
+                return route.url_path_for(name, **path_params)
+            except NoMatchFound:
+                continue
+        raise NoMatchFound(name, path_params)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve: WebSocket paths, lifespan, and for HTTP a 426 or 404."""
+        await _serve(self._matcher, self._lifespan, self, scope, receive, send)
+
+    def wrap(self, app: ASGIApp) -> ASGIApp:
+        """An app that takes the WebSocket paths it knows and hands all else to another app.
+
+        The other app's lifespan runs, with the router's own inside it.
+
+        Args:
+            app: Any ASGI app: Quart's, Django's, a bare function.
+        """
+
+        async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "websocket":
+                if not await self._serve_known(scope, receive, send):
+                    await _serve_elsewhere(app, scope, receive, send)
+            elif scope["type"] == "lifespan" and self._lifespan is not None:
+                await run_inside(app, self._lifespan, self, scope, receive, send)
+            else:
+                await app(scope, receive, send)
+
+        return wrapped
+
+    async def _serve_known(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        return await _serve_websocket(self._matcher, scope, receive, send)
+
+    def run(self, host: str = "127.0.0.1", port: int = 8000, **uvicorn_options: Any) -> None:
+        """Serve with uvicorn until interrupted; says where once it listens.
+
+        Args:
+            host: The address to listen on.
+            port: The port to listen on; 0: any that is free.
+            uvicorn_options: More options of ``uvicorn.Config``. Unless given,
+                ``timeout_graceful_shutdown`` is 5 seconds.
+
+        Raises:
+            SystemExit: uvicorn is missing, or a WebSocket implementation for it, with the line
+                that installs them; or the server could not start.
+        """
+        server.run(self, host=host, port=port, **uvicorn_options)
+
+
+def route_path(scope: Scope) -> str:
+    """The path below where the app is mounted.
+
+    ``path`` holds ``root_path`` in front (ASGI specification, "HTTP Connection Scope"), though not
+    on every server.
+    """
+    path: str = scope["path"]
+    root: str = (scope.get("root_path") or "").rstrip("/")
+    return path[len(root) :] if root and (path + "/").startswith(root + "/") else path
+
+
+async def _serve_websocket(
+    matcher: Matcher[WebSocketRoute], scope: Scope, receive: Receive, send: Send
+) -> bool:
+    """Serve a connection whose path is known; False, and nothing done, if it isn't."""
+    found = matcher.find(route_path(scope))
+    if found is None:
+        return False
+    route, params = found
+    if params or "path_params" in scope:
+        scope["path_params"] = {**scope.get("path_params", {}), **params}
+    scope["endpoint"] = route.handler
+    await route.handle(scope, receive, send)
+    return True
+
+
+async def _serve(
+    matcher: Matcher[WebSocketRoute],
+    lifespan: Lifespan[Any] | None,
+    app: object,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+) -> None:
+    """Serve as an ASGI app on its own."""
+    if scope["type"] == "websocket":
+        if not await _serve_websocket(matcher, scope, receive, send):
+            ws = WebSocket[str](scope, receive, send)
+            await finish(ws, WebSocketReject(404))
+    elif scope["type"] == "lifespan":
+        await Router(lifespan=lifespan).lifespan({**scope, "app": app}, receive, send)
+    elif scope["type"] == "http":
+        # RFC 9110, section 15.5.22: "Upgrade Required" names the protocol to upgrade to.
+        found = matcher.find(route_path(scope)) is not None
+        answer = PlainTextResponse(
+            "This path speaks WebSocket." if found else "Not Found",
+            status_code=426 if found else 404,
+            headers={"Connection": "Upgrade", "Upgrade": "websocket"} if found else None,
+        )
+        await answer(scope, receive, send)
+    else:
+        msg = f"unknown scope type {scope['type']!r}"
+        raise ValueError(msg)
+
+
+async def _serve_elsewhere(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Hand a WebSocket to another app; one that speaks none (Django's) raises at once."""
+    touched = False
+
+    async def watched_receive() -> Message:
+        nonlocal touched
+        touched = True
+        return await receive()
+
+    async def watched_send(message: Message) -> None:
+        nonlocal touched
+        touched = True
+        await send(message)
+
+    try:
+        await app(scope, watched_receive, watched_send)
+    except ValueError as error:
+        if touched:
+            raise
+        path = shorten(scope["path"])
+        logger.warning("no WebSocket route for %s, and the wrapped app says: %s", path, error)
+        await finish(WebSocket[str](scope, receive, send), WebSocketReject(404))

@@ -1,0 +1,79 @@
+"""Serving an app with uvicorn, behind ``WebSocketRouter.run()``."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import socket
+
+    from starlette.types import ASGIApp
+
+__all__ = ["run"]
+
+# uvicorn itself waits for handlers of open connections for ever.
+GRACEFUL_SHUTDOWN_TIMEOUT = 5
+
+
+def run(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 8000, **uvicorn_options: Any) -> None:
+    """Serve an ASGI app until it is interrupted; says where once it listens.
+
+    Args:
+        app: The app.
+        host: The address to listen on.
+        port: The port to listen on; 0: any that is free.
+        uvicorn_options: More options of ``uvicorn.Config``. Unless given,
+            ``timeout_graceful_shutdown`` is 5 seconds.
+
+    Raises:
+        SystemExit: uvicorn is missing, or a WebSocket implementation for it, with the line that
+            installs them; or the server could not start.
+        ValueError: An option that needs the app's import path: ``reload``, or ``workers``.
+    """
+    try:
+        import uvicorn  # noqa: PLC0415 - optional, in the extra "server"
+    except ImportError:
+        sys.exit(
+            "run() serves with uvicorn, which is not installed. Install it with:\n"
+            "    pip install 'websocket-kit[server]'"
+        )
+    if "ws" not in uvicorn_options and not _speaks_websocket():
+        sys.exit(
+            "uvicorn needs a WebSocket implementation, and neither websockets nor wsproto is"
+            " installed. Install one with:\n    pip install websockets"
+        )
+    if uvicorn_options.get("reload") or (uvicorn_options.get("workers") or 1) > 1:
+        msg = "run() serves in this process: for reload and workers use 'uvicorn module:app'"
+        raise ValueError(msg)
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            for server in getattr(self, "servers", []):
+                for listening in server.sockets:
+                    at, bound = listening.getsockname()[:2]
+                    shown = f"[{at}]" if ":" in str(at) else at
+                    print(f"Serving on ws://{shown}:{bound} (Ctrl+C stops it)", flush=True)  # noqa: T201
+
+    options: dict[str, Any] = {
+        "timeout_graceful_shutdown": GRACEFUL_SHUTDOWN_TIMEOUT,
+        **uvicorn_options,
+    }
+    server = Server(uvicorn.Config(app, host=host, port=port, **options))
+    try:
+        server.run()
+    except KeyboardInterrupt:  # uvicorn has shut down already, and raises it once more
+        return
+    if not server.started:
+        sys.exit(f"could not serve on {host}:{port}; uvicorn's log says why")
+
+
+def _speaks_websocket() -> bool:
+    for name in ("websockets", "wsproto"):
+        try:
+            __import__(name)
+        except ImportError:
+            continue
+        return True
+    return False

@@ -1,0 +1,184 @@
+"""Sockets that belong to Starlette or FastAPI."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeAlias, cast, overload
+
+from starlette.websockets import WebSocket as StarletteWebSocket
+from starlette.websockets import WebSocketState
+from typing_extensions import TypeForm, TypeVar, Unpack
+
+from ._channel import MessageTypes, finish, follow, foreign_origin, set_up
+from ._lifecycle import State
+from ._options import Options, Settings, settle
+from ._serving import logger, serve
+from ._signature import (
+    Handler,
+    handler_name,
+    is_websocket,
+    message_types,
+    names_around,
+    read_hints,
+)
+from .connection import Sendable, WebSocket
+from .errors import WebSocketReject
+
+__all__ = ["endpoint", "wrap"]
+
+# The defaults, without which mypy infers Never for wrap(socket).
+Received = TypeVar("Received", default=str)
+Sent = TypeVar("Sent", default=Sendable)
+
+Endpoint: TypeAlias = Callable[..., Coroutine[Any, Any, None]]
+
+
+def wrap(
+    socket: StarletteWebSocket,
+    *,
+    receives: TypeForm[Received] = cast("Any", str),  # noqa: B008 - a constant
+    sends: TypeForm[Sent] = cast("Any", Any),  # noqa: B008 - a constant
+    **options: Unpack[Options],
+) -> WebSocket[Received, Sent]:
+    """Wrap a Starlette or FastAPI socket, in whatever state it is.
+
+    It goes through the socket's public ``receive()`` and ``send()`` and keeps up with its state, so
+    both objects stay usable side by side; one task may receive at a time, through either.
+
+    Args:
+        socket: The socket.
+        receives: What the peer sends: the ``tp`` of ``receive`` where none is given.
+        sends: What the peer is sent.
+        options: See ``Options``.
+
+    Raises:
+        TypeError: No Starlette socket, an unknown option, or a type that pydantic doesn't know.
+        ValueError: An option out of bounds.
+    """
+    if not isinstance(cast("object", socket), StarletteWebSocket):
+        msg = f"wrap() takes a starlette.websockets.WebSocket, not {type(socket).__name__}"
+        raise TypeError(msg)
+    return _wrap(socket, MessageTypes.of(receives, sends), settle(options))
+
+
+class _Wrapped:
+    """What a connection has to know of the socket it wraps."""
+
+    __slots__ = ("_socket",)
+
+    def __init__(self, socket: StarletteWebSocket) -> None:
+        self._socket = socket
+
+    def state(self) -> tuple[State, bool]:
+        """The socket's state in our words, and whether connect was received."""
+        theirs = self._socket.client_state
+        ours = self._socket.application_state
+        if theirs is WebSocketState.DISCONNECTED:
+            state = State.DISCONNECTED
+        elif ours is WebSocketState.RESPONSE:
+            state = State.REJECTED
+        else:
+            state = _STATES[ours]
+        return state, theirs is not WebSocketState.CONNECTING
+
+    def reopen(self) -> None:
+        """Let another close through: the server has refused the first, Starlette counted it."""
+        self._socket.application_state = WebSocketState.CONNECTED
+
+
+_STATES = {
+    WebSocketState.CONNECTING: State.CONNECTING,
+    WebSocketState.CONNECTED: State.OPEN,
+    WebSocketState.DISCONNECTED: State.CLOSED,
+}
+
+
+def _wrap(
+    socket: StarletteWebSocket, types: MessageTypes, settings: Settings
+) -> WebSocket[Any, Any]:
+    ws: WebSocket[Any, Any] = WebSocket.__new__(WebSocket)
+    set_up(ws, socket.scope, socket.receive, socket.send, types, settings)
+    follow(ws, _Wrapped(socket))
+    return ws
+
+
+@overload
+def endpoint(handler: Handler, /) -> Endpoint: ...
+
+
+@overload
+def endpoint(**options: Unpack[Options]) -> Callable[[Handler], Endpoint]: ...
+
+
+def endpoint(
+    handler: Handler | None = None, /, **options: Unpack[Options]
+) -> Endpoint | Callable[[Handler], Endpoint]:
+    """Give a Starlette or FastAPI endpoint our WebSocket; bare, or with options.
+
+    The framework keeps its own routing and injection: ``Depends``, ``Query`` and path parameters
+    work as ever. The connection is checked before (its Origin) and ended after the handler as the
+    router does it. An error in a dependency never reaches it.
+
+        @app.websocket("/rooms/{room}")
+        @endpoint
+        async def chat(ws: WebSocket, room: str) -> None: ...
+
+    Args:
+        handler: An async function with a parameter annotated as our WebSocket, or else with the
+            WebSocket first.
+        options: See ``Options``.
+
+    Raises:
+        InvalidRouteError: The handler can't be one.
+        TypeError: An unknown option, or one of the wrong type.
+        ValueError: An option out of bounds.
+    """
+    settings = settle(options)
+    names = names_around()
+    if handler is not None:
+        return _make_endpoint(handler, settings, names)
+    return lambda handler: _make_endpoint(handler, settings, names)
+
+
+def _make_endpoint(handler: Handler, settings: Settings, names: Mapping[str, Any]) -> Endpoint:
+    name = handler_name(handler)
+    hints = read_hints(handler, name, names)
+    signature = inspect.signature(handler)
+    parameters = list(signature.parameters.values())
+    chosen = next(
+        (item for item in parameters if is_websocket(hints.get(item.name))),
+        next(iter(parameters), None),
+    )
+    receives, sends = message_types(name, chosen, hints)
+    types = MessageTypes.of(receives, sends)
+    key = chosen.name if chosen is not None else ""
+
+    @functools.wraps(handler)
+    async def run(*args: Any, **inputs: Any) -> None:
+        # Starlette gives the socket by position, FastAPI everything by name.
+        socket, *rest = args or (inputs.pop(key),)
+        ws = _wrap(socket, types, settings)
+        problem = foreign_origin(ws)
+        if problem is not None:
+            logger.warning("%s: rejected with HTTP 403: %s", name, problem)
+            await finish(ws, WebSocketReject(403))
+        elif chosen is parameters[0]:
+            await serve(ws, handler(ws, *rest, **inputs), name)
+        else:
+            await serve(ws, cast("Any", handler)(**{key: ws}, **inputs), name)
+
+    # What the framework reads: a socket of its own where ours is asked for, and no annotation
+    # left a string, which it would look up here.
+    run.__dict__["__signature__"] = signature.replace(
+        parameters=[
+            item.replace(
+                annotation=StarletteWebSocket
+                if item is chosen
+                else hints.get(item.name, item.annotation)
+            )
+            for item in parameters
+        ]
+    )
+    return run
