@@ -1,20 +1,15 @@
-"""``python -m websocket_kit``: a chat to try the library with."""
+"""``python -m websocket_kit``: a chat, to try the library with."""
 
 from __future__ import annotations
 
 from argparse import ArgumentDefaultsHelpFormatter, ArgumentParser
-from collections.abc import Sequence
 
 from . import server
 from ._demo.chat import app
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve the chat until it is interrupted.
-
-    Args:
-        arguments: The command line after the program's name; None: that of this process.
-    """
+def main() -> None:
+    """Serve the chat until it is interrupted."""
     parser = ArgumentParser(
         prog="python -m websocket_kit",
         description="Serve a chat, to try websocket_kit with.",
@@ -22,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--port", default=8000, type=int, help="the port to listen on")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     print(f"A chat, to open in two tabs: http://{options.host}:{options.port}", flush=True)  # noqa: T201
     server.run(app, host=options.host, port=options.port, log_level="warning")
 

@@ -30,8 +30,14 @@ from typing import (
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
-from pydantic.errors import PydanticUserError
-from pydantic_core import PydanticSerializationError, from_json, to_json
+from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
+from pydantic_core import (
+    ErrorDetails,
+    PydanticSerializationError,
+    from_json,
+    to_json,
+)
+from pydantic_core.core_schema import ErrorType
 from typing_extensions import TypeAliasType
 
 from .errors import WebSocketCastError, cut, type_name
@@ -153,11 +159,12 @@ def _guard(tp: Any, read: Cast) -> Cast:
 
 def _json_reader(validate: Callable[[Message], Any]) -> Cast:
     def read(message: Message) -> Any:
+        value = validate(message)
         # pydantic takes the tokens NaN and Infinity, which JSON does not have and JSON.parse
-        # refuses. Looking for them first is cheap; they may well stand inside a string.
+        # refuses. Looking for the words is cheap; they may well stand inside a string.
         if _has_constant(message):
             from_json(message, allow_inf_nan=False)
-        return validate(message)
+        return value
 
     return read
 
@@ -171,17 +178,43 @@ def _has_constant(message: Message) -> bool:
 def list_errors(error: Exception) -> list[dict[str, Any]]:
     """What is wrong with a value, in pydantic's form, bounded and without the value."""
     if not isinstance(error, ValidationError):
-        text = "the number has too many digits" if "digits" in str(error) else str(error)
+        text = (
+            "the number has too many digits"
+            if "integer string conversion" in str(error)
+            else str(error)
+        )
         return [{"type": "value_error", "loc": (), "msg": cut(text)}]
-    found = error.errors(include_url=False, include_context=False, include_input=False)
+    found = error.errors(include_url=False, include_input=False)
     return [
         {
             "type": cut(problem["type"]),
             "loc": tuple(cut(part) if isinstance(part, str) else part for part in problem["loc"]),
-            "msg": cut(problem["msg"]),
+            "msg": _shown(problem),
         }
         for problem in found[:MAX_ERRORS]
     ]
+
+
+def _shown(problem: ErrorDetails) -> str:
+    """A problem's text with no more than 100 characters of the peer's.
+
+    pydantic's own texts hold what the type wants, however long, and of the value a union's tag at
+    the most; a validator's may hold anything.
+    """
+    text, context = problem["msg"], problem.get("ctx", {})
+    if problem["type"] == "union_tag_invalid":
+        return text.replace(context["tag"], cut(context["tag"]))
+    return text if tells_type_only(problem["type"]) else cut(text)
+
+
+def tells_type_only(kind: str) -> bool:
+    """Whether the text of a kind of error says what the type wants and nothing of the value."""
+    return kind in _TELL_TYPE_ONLY
+
+
+_TELL_TYPE_ONLY = {
+    *get_args(ErrorType),
+} - {"value_error", "assertion_error", "union_tag_invalid"}
 
 
 def _read_str(message: Message) -> str:
@@ -260,8 +293,11 @@ def _scalar_below(tp: Any) -> Cast | None:
 
 def _adapter(tp: Any) -> TypeAdapter[Any]:
     try:
-        return TypeAdapter(tp)
-    except PydanticUserError as error:
+        adapter = TypeAdapter(tp)
+        # Where a type refers to one that isn't defined, this is what finds out; else it is nothing.
+        adapter.rebuild(raise_errors=True)
+        return adapter
+    except (PydanticUserError, PydanticUndefinedAnnotation) as error:
         msg = f"cannot cast to {type_name(tp)}: pydantic can't validate it ({error.message})"
         raise TypeError(msg) from error
     except (TypeError, AttributeError, RuntimeError) as error:
@@ -329,8 +365,11 @@ def _encode(value: Any, dump: Callable[[Any], bytes]) -> Message:
         raise ValueError(msg) from error
     # A model may be set to write NaN, and a serializer of a user's own may.
     if _has_constant(data):
-        data = to_json(from_json(data), inf_nan_mode="null")
+        data = _STRING_OR_CONSTANT.sub(lambda m: m[0] if m[0][:1] == b'"' else b"null", data)
     return data.decode()
+
+
+_STRING_OR_CONSTANT = re.compile(rb'"(?:[^"\\]++|\\.)*+"|-?Infinity|NaN')
 
 
 def check_text(text: str) -> str:

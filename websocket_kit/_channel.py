@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Protocol
 
 import anyio
+from starlette.websockets import WebSocketDisconnect
 
 from . import _casting
 from ._ending import Ending, decide
@@ -39,27 +39,6 @@ CLOSE_TIMEOUT = 5.0
 CANCELLED_TIMEOUT = 1.0
 
 
-class Unset(Enum):
-    """The type of UNSET, which stands for an argument that wasn't given."""
-
-    UNSET = "unset"
-
-    def __repr__(self) -> str:
-        """As signatures show it."""
-        return "..."
-
-
-UNSET: Final = Unset.UNSET
-
-
-class Mode(Enum):
-    """Whether ``receive`` may take the short way."""
-
-    READY = 1  # open, and nothing special is on
-    BUSY = 2  # a task receives
-    SLOW = 3  # not open, or a timeout, a task group or a leftover is on
-
-
 class Channel:
     """What a WebSocket is made of."""
 
@@ -68,18 +47,20 @@ class Channel:
         "_asgi_receive",
         "_asgi_send",
         "_cast",
+        "_close_info",
         "_connect_received",
         "_encode",
         "_few_characters",
         "_leftover",
-        "_mode",
+        "_open",
         "_origin_checked",
         "_reader",
+        "_receive_now",
+        "_receiving",
         "_request",
         "_settings",
         "_state",
         "_wrapped",
-        "close_info",
         "scope",
         "subprotocol",
     )
@@ -87,7 +68,7 @@ class Channel:
         # For __slots__, which set_up() fills.
         scope: Scope
         subprotocol: str | None
-        close_info: CloseInfo | None
+        _close_info: CloseInfo | None
         _asgi_receive: Receive
         _asgi_send: Send
         _cast: _casting.Cast | None
@@ -95,7 +76,11 @@ class Channel:
         _settings: Settings
         _few_characters: int
         _state: State
-        _mode: Mode
+        _open: bool  # whether _state is OPEN: a bool costs send less to look at
+        # The server's receive while nothing special is on: open, no task receiving, no timeout,
+        # task group or leftover.
+        _receive_now: Receive | None
+        _receiving: bool  # a task receives the slow way
         _connect_received: bool
         _origin_checked: bool
         _request: HTTPConnection | None
@@ -158,7 +143,7 @@ class Channel:
         # range for applications (1011: 4011), then the one that every server takes.
         for attempt in (code, code if code >= 3000 else code + 3000, CloseCode.NORMAL_CLOSURE):
             if await self._try_to_send(_close_event(attempt, reason)):
-                self.close_info = CloseInfo(int(attempt), reason, "server")
+                self._close_info = CloseInfo(int(attempt), reason, "server")
                 return
             if self._wrapped is not None:
                 self._wrapped.reopen()
@@ -174,9 +159,8 @@ class Channel:
         return True
 
     def _over(self, state: State, info: CloseInfo) -> None:
-        self._state = state
-        self._mode = Mode.SLOW
-        self.close_info = info
+        self._move_to(state)
+        self._close_info = info
         if state is not State.DISCONNECTED:
             self._leftover = None
 
@@ -189,7 +173,7 @@ class Channel:
         return self._disconnect_error(call)
 
     def _disconnect_error(self, call: Call) -> WebSocketDisconnectError:
-        info = self.close_info or CloseInfo(None, "", "peer")
+        info = self._close_info or CloseInfo(None, "", "peer")
         return WebSocketDisconnectError(info.code, info.reason, doing=call.value)
 
     def _check(self, call: Call) -> None:
@@ -211,21 +195,39 @@ class Channel:
         self._connect_received = self._connect_received or connect_received
         if self._state in {State.CONNECTING, State.OPEN} and state is not self._state:
             if state in {State.CONNECTING, State.OPEN}:
-                self._state = state
-                self._mode = self._resting_mode()
+                self._move_to(state)
+                if not self._receiving:
+                    self._rest()
             else:
                 by: Literal["peer", "server"] = "peer" if state is State.DISCONNECTED else "server"
                 self._over(state, CloseInfo(None, "", by))
 
-    def _resting_mode(self) -> Mode:
-        """The mode of an open connection at rest."""
-        plain = (
-            self._state is State.OPEN
+    def _move_to(self, state: State) -> None:
+        self._state = state
+        self._open = state is State.OPEN
+        self._receive_now = None
+
+    def _next_checked(self) -> Awaitable[Event]:
+        """Receive from a wrapped socket, which others may have closed meanwhile."""
+        self._check(Call.RECEIVE)
+        return self._asgi_receive()
+
+    def _is_plain(self) -> bool:
+        """Whether a receive may take the short way, another task's receive aside."""
+        return (
+            self._open
             and self._reader is None
             and not self._leftover
             and self._settings.receive_timeout is None
         )
-        return Mode.READY if plain else Mode.SLOW
+
+    def _rest(self) -> None:
+        """No task receives now: open the short way for the next, if it may take that."""
+        self._receiving = False
+        if not self._is_plain():
+            self._receive_now = None
+        else:
+            self._receive_now = self._asgi_receive if self._wrapped is None else self._next_checked
 
     def _outgoing(self, message: object) -> Event:
         self._check(Call.SEND)
@@ -243,40 +245,50 @@ class Channel:
         """Raise what the caller should see of what ``send`` raised."""
         if not is_from_server(error):
             raise error
-        self._look()
-        if self._state is not State.OPEN:  # closed by another task, or through a wrapped socket
+        if not isinstance(error, WebSocketDisconnect):  # Starlette counts its socket closed then
+            self._look()
+        if not self._open:  # closed by another task, or through a wrapped socket
             raise self._illegal(call) from error
         goodbye = self._left({}, call)
         if self._reader is not None:
             self._reader.leave()
         raise goodbye from error
 
-    async def _receive_slowly(self, timeout: float | None | Unset) -> Event:
-        seconds = self._settings.receive_timeout if timeout is UNSET else check_timeout(timeout)
-        reader = self._reader
-        if not (self._state is State.DISCONNECTED and reader is not None and reader.events):
-            self._check(Call.RECEIVE)
-        if reader is not None and not reader.buffer:
-            msg = "cannot receive: this task group discards what comes in (give it a buffer)"
-            raise WebSocketHandshakeError(msg)
+    async def _receive_slowly(self, timeout: object) -> Event:
+        seconds = self._settings.receive_timeout if timeout is ... else check_timeout(timeout)
+        self._check_receivable()
         if seconds is None:
             return await self._receive_exclusively(self._next_event)
         with anyio.move_on_after(seconds):
             return await self._receive_exclusively(self._next_event)
         raise WebSocketTimeoutError(seconds)
 
-    async def _receive_exclusively(self, receive: Callable[[], Awaitable[Event]]) -> Event:
-        if self._mode is Mode.BUSY:
+    def _check_receivable(self) -> None:
+        """Raise unless a receive is legal now, and no other task receives."""
+        reader = self._reader
+        if not (self._state is State.DISCONNECTED and reader is not None and reader.events):
+            self._check(Call.RECEIVE)
+        if reader is not None and not reader.buffer:
+            msg = "cannot receive: this task group discards what comes in (give it a buffer)"
+            raise WebSocketHandshakeError(msg)
+        self._check_free()
+
+    def _check_free(self) -> None:
+        """Raise if a task receives."""
+        if self._receiving or (self._receive_now is None and self._is_plain()):
             action = "receiving from"
             raise anyio.BusyResourceError(action)
-        self._mode = Mode.BUSY
+
+    async def _receive_exclusively(self, receive: Callable[[], Awaitable[Event]]) -> Event:
+        self._check_free()
+        self._receiving = True
+        self._receive_now = None
         try:
             return await receive()
         except BaseException as error:
             self._not_received(error)
         finally:
-            if self._mode is Mode.BUSY:
-                self._mode = self._resting_mode()
+            self._rest()
 
     async def _next_event(self) -> Event:
         if self._leftover:
@@ -290,8 +302,7 @@ class Channel:
 
     def _not_received(self, error: BaseException) -> NoReturn:
         """Raise what the caller should see of what the server's ``receive`` raised."""
-        if self._mode is Mode.BUSY:
-            self._mode = self._resting_mode()
+        self._rest()
         if not is_from_server(error):
             raise error
         if self._state in {State.CLOSED, State.REJECTED}:  # by another task, meanwhile
@@ -333,7 +344,7 @@ class Channel:
                 self._reader.cause = error
         if event["type"] == "websocket.receive":
             return event
-        if self._state is State.OPEN:
+        if self._open:
             self._left(event, Call.RECEIVE)
         return None
 
@@ -369,15 +380,15 @@ def set_up(
     """Give a new WebSocket its parts, all checked."""
     ws.scope = scope
     ws.subprotocol = None
-    ws.close_info = None
+    ws._close_info = None
     ws._asgi_receive = receive
     ws._asgi_send = send
     ws._cast, ws._encode = types
     ws._settings = settings
     # A text of so many characters is below the limit, however it is encoded.
     ws._few_characters = settings.max_message_bytes // 4
-    ws._state = State.CONNECTING
-    ws._mode = Mode.SLOW
+    ws._receiving = False
+    ws._move_to(State.CONNECTING)
     ws._connect_received = False
     ws._origin_checked = False
     ws._request = None
@@ -401,6 +412,14 @@ class Wrapped(Protocol):
 def follow(ws: Channel, wrapped: Wrapped) -> None:
     """Keep up with a socket that others use too."""
     ws._wrapped = wrapped
+    send = ws._asgi_send
+
+    def send_checked(event: Event) -> Awaitable[None]:
+        if event["type"] == "websocket.send":
+            ws._check(Call.SEND)
+        return send(event)
+
+    ws._asgi_send = send_checked
     ws._look()
 
 
@@ -427,17 +446,18 @@ async def finish(ws: Channel, error: BaseException | None) -> Ending:
     else:
         ending = decide(error, cancelled=anyio.get_cancelled_exc_class())
     ws._look()
-    if ws._state in {State.CONNECTING, State.OPEN}:
-        timeout = CANCELLED_TIMEOUT if ending.then == "cancel" else CLOSE_TIMEOUT
-        with anyio.move_on_after(timeout, shield=True):
-            if ws._state is State.OPEN:
-                await ws._close(ending.code, ending.reason)
-            else:
-                await _finish_unanswered(ws, ending)
+    if ws._close_info is not None:
+        return ending
+    timeout = CANCELLED_TIMEOUT if ending.then == "cancel" else CLOSE_TIMEOUT
+    with anyio.move_on_after(timeout, shield=True):
+        await _carry_out(ws, ending)
     return ending
 
 
-async def _finish_unanswered(ws: Channel, ending: Ending) -> None:
+async def _carry_out(ws: Channel, ending: Ending) -> None:
+    if ws._open:
+        await ws._close(ending.code, ending.reason)
+        return
     with suppress(WebSocketHandshakeError, anyio.BusyResourceError):
         await ws._receive_connect()
     if ws._state is not State.CONNECTING:

@@ -138,11 +138,12 @@ def _http_exception(error: HTTPException) -> Ending:
         headers = []
     detail: Any = error.detail
     if not isinstance(detail, str):  # FastAPI's may be anything that JSON can hold
-        return _rejected(
-            error.status_code,
-            json.dumps(detail, default=str),
-            [*headers, (b"content-type", b"application/json")],
-        )
+        try:
+            body = json.dumps(detail, default=str)
+        except (TypeError, ValueError, RecursionError):
+            return _rejected(error.status_code, "", headers)
+        json_headers = [*headers, (b"content-type", b"application/json")]
+        return _rejected(error.status_code, body, json_headers)
     # Starlette fills in the status's phrase, which says nothing the status does not.
     body = "" if detail == responses.get(error.status_code) else detail
     return _rejected(error.status_code, body, headers)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from .closing import is_token
 from .errors import shorten
@@ -26,12 +26,22 @@ def check_origins(allowed: Iterable[str]) -> frozenset[str]:
         TypeError: A single string that isn't ``"*"``.
         ValueError: Something that isn't an origin.
     """
-    if isinstance(allowed, str) and allowed != "*":
-        msg = f'allowed_origins is "*" or a list of origins; write [{allowed!r}]'
-        raise TypeError(msg)
+    origins = _strings("allowed_origins", ["*"] if allowed == "*" else allowed)
     return frozenset(
-        origin if origin in {"*", "null"} else _normalised(origin) for origin in allowed
+        origin if origin in {"*", "null"} else _normalised(origin) for origin in origins
     )
+
+
+def _strings(option: str, values: object) -> tuple[str, ...]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        msg = f"{option} is a list of strings; write [{values!r}]"
+        raise TypeError(msg)
+    found = tuple(cast("Iterable[str]", values))
+    for value in found:
+        if not isinstance(cast("object", value), str):
+            msg = f"{option} is a list of strings, and {value!r} is none"
+            raise TypeError(msg)
+    return found
 
 
 def _normalised(origin: str) -> str:
@@ -69,8 +79,6 @@ def origin_problem(headers: Iterable[tuple[bytes, bytes]], allowed: frozenset[st
 
 
 def _is_same(origin: str, host: str) -> bool:
-    if host and origin in {f"http://{host}", f"https://{host}"}:
-        return True  # what browsers send, without the cost of taking it apart
     match = _ORIGIN.fullmatch(origin.lower())
     if match is None:
         return False
@@ -97,14 +105,12 @@ def check_subprotocols(subprotocols: Sequence[str]) -> tuple[str, ...]:
         TypeError: A single string.
         ValueError: One that isn't a token.
     """
-    if isinstance(subprotocols, str):
-        msg = f"subprotocols is a list; write [{subprotocols!r}]"
-        raise TypeError(msg)
-    for subprotocol in subprotocols:
+    names = _strings("subprotocols", subprotocols)
+    for subprotocol in names:
         if not is_token(subprotocol):
             msg = f"subprotocol {subprotocol!r} is not a token"
             raise ValueError(msg)
-    return tuple(subprotocols)
+    return names
 
 
 def choose_subprotocol(

@@ -12,7 +12,6 @@ from typing import (
     NamedTuple,
     TypeAlias,
     Union,
-    cast,
     get_args,
     get_origin,
     get_type_hints,
@@ -23,7 +22,7 @@ from starlette.convertors import Convertor
 from starlette.requests import cookie_parser
 from typing_extensions import is_typeddict
 
-from ._casting import BAD_VALUE, input_caster, list_errors
+from ._casting import BAD_VALUE, input_caster, list_errors, tells_type_only
 from ._signature import MISSING, Header, Parameter, Query, Signature
 from .errors import InvalidRouteError, type_name
 
@@ -76,7 +75,7 @@ class Inputs:
                 try:
                     values[item.parameter] = item.cast(found)
                 except BAD_VALUE as error:
-                    problems.extend(_problems(item, error, found))
+                    problems.extend(_problems(item, error))
         return values, problems
 
 
@@ -84,6 +83,8 @@ def _look_up(item: _Input, given: Mapping[str, Any]) -> Any:
     if item.where == "path":
         return given[item.key]
     if item.model is not None:
+        if not given and item.default is not MISSING:
+            return None
         return {key: texts if item.model.get(key) else texts[-1] for key, texts in given.items()}
     texts = given.get(item.key)
     if texts is None or item.many:
@@ -91,33 +92,18 @@ def _look_up(item: _Input, given: Mapping[str, Any]) -> Any:
     return texts[-1]
 
 
-def _problems(item: _Input, error: Exception, given: object) -> list[Problem]:
+def _problems(item: _Input, error: Exception) -> list[Problem]:
     loc = (item.where,) if item.model is not None else (item.where, item.key)
-    texts = _texts(given)
-    problems: list[Problem] = []
-    for found in list_errors(error):
-        rest = () if found["type"] == "extra_forbidden" else found["loc"]
-        # pydantic's own texts repeat no more than a character of what was given, but a tag, or a
-        # validator's own text, may be what was given.
-        repeats = found["type"] in _MAY_REPEAT and any(text in found["msg"] for text in texts)
-        msg = "Input is not valid" if repeats else found["msg"]
-        problems.append(Problem((*loc, *rest), msg, found["type"]))
-    return problems
-
-
-_MAY_REPEAT = {"value_error", "assertion_error", "union_tag_invalid"}
-
-
-def _texts(given: object) -> list[str]:
-    """The texts that an input was given, empty ones left out."""
-    inner: list[object] = []
-    if isinstance(given, dict):
-        inner = list(cast("dict[str, object]", given).values())
-    elif isinstance(given, list):
-        inner = cast("list[object]", given)
-    elif given != "":
-        return [str(given)]
-    return [text for value in inner for text in _texts(value)]
+    known = item.model or {}
+    # Nothing of the input is repeated: not by a text that isn't pydantic's own, nor by a key.
+    return [
+        Problem(
+            (*loc, *(part for part in found["loc"] if isinstance(part, int) or part in known)),
+            found["msg"] if tells_type_only(found["type"]) else "Input is not valid",
+            found["type"],
+        )
+        for found in list_errors(error)
+    ]
 
 
 def problems_as_json(problems: Iterable[Problem]) -> str:
@@ -280,10 +266,9 @@ def _model_keys(tp: Any) -> dict[str, bool]:
     kind = get_origin(kind) or kind
     fields: Mapping[str, Any] = getattr(kind, "model_fields", {})
     keys: dict[str, bool] = {}
-    for name, hint in get_type_hints(kind, include_extras=True).items():
+    for name, hint in get_type_hints(kind).items():
         field = fields.get(name)
-        aliases = (name, getattr(field, "alias", None), getattr(field, "validation_alias", None))
-        for alias in aliases:
-            if isinstance(alias, str):
-                keys[alias] = _holds_many(hint)
+        other = getattr(field, "validation_alias", None)
+        aliases = (name, getattr(field, "alias", None), other, *getattr(other, "choices", ()))
+        keys.update({alias: _holds_many(hint) for alias in aliases if isinstance(alias, str)})
     return keys

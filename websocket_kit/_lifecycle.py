@@ -25,6 +25,8 @@ class State(Enum):
     REJECTED = "the handshake was rejected"
     DISCONNECTED = "the peer has left"
 
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python, and slow
+
 
 class Call(Enum):
     """What can be done to a connection. The value is how an error names it."""
@@ -36,6 +38,8 @@ class Call(Enum):
     RECEIVE = "receive"
     ENTER = "enter"
     TASK_GROUP = "start a task group"
+
+    __hash__ = object.__hash__
 
 
 TRANSITIONS: dict[tuple[State, Call], State] = {

@@ -9,16 +9,23 @@ from typing import TYPE_CHECKING, Any
 from starlette.routing import Router
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
+    from collections.abc import Awaitable, Callable
+
+    from starlette.types import Lifespan, Message, Receive, Scope, Send
 
 
 async def run_inside(
-    app: ASGIApp, lifespan: Lifespan[Any], owner: object, scope: Scope, receive: Receive, send: Send
+    app: Callable[..., Awaitable[object]],
+    lifespan: Lifespan[Any],
+    owner: object,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
 ) -> None:
     """Serve the lifespan protocol with another app's lifespan around this one.
 
-    The other app starts first and stops last. An app that raises before it answers speaks no
-    lifespan, as servers take it too: then this one runs alone.
+    The other app starts first and stops last. An app that raises or returns before it answers
+    speaks no lifespan, as servers take it too: then this one runs alone.
 
     Args:
         app: The other app.
@@ -67,5 +74,6 @@ async def run_inside(
         except Exception:
             if answered:
                 raise
+        if not answered:
             alone = Router(lifespan=lifespan)
             await alone.lifespan({**scope, "app": owner}, replay, send)

@@ -87,7 +87,7 @@ def parse_path(path: str) -> PathPattern:
     pieces = path.removesuffix("/").split("/")[1:]
     for index, piece in enumerate(pieces):
         kinds = [convertors[name] for name, _ in _PARAMETER.findall(piece)]
-        if any(re.fullmatch(kind.regex, "a/b") for kind in kinds):
+        if any(_may_take_slashes(kind.regex) for kind in kinds):
             rest = "/".join(pieces[index:])
             segments.append(_to_regex(rest, convertors))
             return PathPattern(path, convertors, tuple(segments), has_tail=True)
@@ -95,12 +95,19 @@ def parse_path(path: str) -> PathPattern:
     return PathPattern(path, convertors, tuple(segments), has_tail=False)
 
 
+def _may_take_slashes(regex: str) -> bool:
+    """Whether a convertor's pattern may match a slash; true also where that is hard to tell."""
+    plain = regex.replace(r"\.", "").replace("[^/", "[")
+    return re.search(r"/|\.|\[\^|\\[DSW]", plain) is not None
+
+
 def _to_regex(piece: str, convertors: dict[str, Convertor[Any]]) -> re.Pattern[str]:
-    # Groups of a convertor's own are made non-capturing, so that groups are parameters.
+    # Groups are numbered by name: routes that name a parameter otherwise share the pattern, and
+    # groups of a convertor's own don't count.
     regex, end = "", 0
-    for match in _PARAMETER.finditer(piece):
-        inner = re.sub(r"(?<!\\)\((?!\?)", "(?:", convertors[match[1]].regex)
-        regex += re.escape(piece[end : match.start()]) + f"({inner})"
+    for index, match in enumerate(_PARAMETER.finditer(piece)):
+        regex += re.escape(piece[end : match.start()])
+        regex += f"(?P<p{index}>{convertors[match[1]].regex})"
         end = match.end()
     return re.compile(regex + re.escape(piece[end:]))
 
@@ -199,7 +206,7 @@ def _search(
         if literal and (best := _search(literal, pieces, index + 1, path)) is not None:
             return best
         branches = [
-            (child, values + match.groups())
+            (child, values + tuple(match.groupdict().values()))
             for node, values in live
             for pattern, child in node.branches.items()
             if (match := pattern.fullmatch(piece)) is not None
@@ -218,7 +225,7 @@ def _search(
         for tail, end in node.tails.items():
             match = _match_tail(tail, pieces, index, path)
             if match is not None and (best is None or end.order < best[0].order):
-                best = end, values + match.groups()
+                best = end, values + tuple(match.groupdict().values())
     return best
 
 

@@ -10,6 +10,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Coroutine, Mapping
+from types import UnionType
 from typing import (
     Annotated,
     Any,
@@ -24,6 +25,7 @@ from typing import (
     get_type_hints,
 )
 
+from ._channel import MessageTypes
 from .connection import WebSocket
 from .errors import InvalidRouteError, type_name
 
@@ -161,8 +163,16 @@ def read_signature(handler: Handler, names: Mapping[str, Any]) -> Signature:
         InvalidRouteError: It can't be a handler, or a parameter no input.
     """
     name = handler_name(handler)
-    parameters = list(inspect.signature(handler).parameters.values())
-    declared: dict[str, _Declared] = getattr(handler, _QUERIES, {})
+    filled = _keywords(handler)
+    parameters = [
+        parameter
+        for parameter in inspect.signature(handler).parameters.values()
+        if parameter.name not in filled
+    ]
+    declared: dict[str, _Declared] = {
+        **getattr(_function(handler), _QUERIES, {}),
+        **getattr(handler, _QUERIES, {}),
+    }
     hints = read_hints(handler, name, names)
     receives, sends = message_types(name, next(iter(parameters), None), hints)
     inputs = [_read_parameter(name, parameter, hints, declared) for parameter in parameters[1:]]
@@ -174,17 +184,30 @@ def read_signature(handler: Handler, names: Mapping[str, Any]) -> Signature:
     return Signature(name, receives, sends, tuple(inputs))
 
 
+def _function(handler: Any) -> Any:
+    """The function inside a functools.partial."""
+    return _function(handler.func) if _is_partial(handler) else handler
+
+
+def _keywords(handler: Any) -> set[str]:
+    """The parameters that a functools.partial has filled in by name."""
+    return {*handler.keywords, *_keywords(handler.func)} if _is_partial(handler) else set()
+
+
+def _is_partial(handler: object) -> bool:
+    return isinstance(handler, functools.partial)
+
+
 def handler_name(handler: Any) -> str:
     """A handler's name, for errors and logs.
 
     Raises:
         InvalidRouteError: It is not an async function.
     """
-    function = handler
-    while isinstance(function, functools.partial):
-        function = function.func
+    function = _function(handler)
     name = getattr(function, "__qualname__", None) or type(function).__qualname__
-    call = getattr(function, "__call__", None)  # noqa: B004 - an object with an async __call__
+    # An object with an async __call__ will do; a class, whose __call__ is its instances', won't.
+    call = None if isinstance(function, type) else getattr(function, "__call__", None)  # noqa: B004
     if not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)):
         msg = f"handler {name!r} is not async: write 'async def'"
         raise InvalidRouteError(msg)
@@ -197,10 +220,7 @@ def read_hints(handler: Any, name: str, names: Mapping[str, Any]) -> dict[str, A
     Raises:
         InvalidRouteError: One can't be found.
     """
-    function = handler
-    while isinstance(function, functools.partial):
-        function = function.func
-    function = inspect.unwrap(function)
+    function = inspect.unwrap(_function(handler))
     if not inspect.isroutine(function):
         function = type(function).__call__
     try:
@@ -246,6 +266,19 @@ def message_types(
     return args if args else (str, Any)
 
 
+def check_types(name: str, receives: Any, sends: Any) -> MessageTypes:
+    """How messages of a handler's two types are cast and encoded.
+
+    Raises:
+        InvalidRouteError: pydantic doesn't know a type.
+    """
+    try:
+        return MessageTypes.of(receives, sends)
+    except TypeError as error:
+        msg = f"handler {name!r}: {error}"
+        raise InvalidRouteError(msg) from error
+
+
 def _read_parameter(
     name: str,
     parameter: inspect.Parameter,
@@ -273,6 +306,10 @@ def _read_parameter(
 
 
 def _split_mark(tp: Any) -> tuple[Any, Mark | None]:
+    if get_origin(tp) in {Union, UnionType}:
+        members = [_split_mark(member) for member in get_args(tp)]
+        mark = next((mark for _, mark in members if mark is not None), None)
+        return (tp if mark is None else Union[tuple(tp for tp, _ in members)]), mark
     if get_origin(tp) is not Annotated:
         return tp, None
     marks = [_as_mark(item) for item in tp.__metadata__]

@@ -16,7 +16,7 @@ What the peer sent stands in a text only shortened and escaped with ``repr``.
 from __future__ import annotations
 
 import pickle
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.websockets import WebSocketDisconnect
 
@@ -36,6 +36,8 @@ __all__ = [
 ]
 
 MAX_SHOWN = 100
+
+Text = TypeVar("Text", str, bytes, "str | bytes")
 
 
 class WebSocketError(Exception):
@@ -211,7 +213,7 @@ def shorten(value: object) -> str:
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
 
 
-def cut(text: str | bytes) -> str | bytes:
+def cut(text: Text) -> Text:
     """The text itself, at most 100 characters of it."""
     return text[:MAX_SHOWN]
 

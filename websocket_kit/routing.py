@@ -6,7 +6,7 @@ Path and query inputs, no body: a WebSocket handshake has none.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.datastructures import URLPath
@@ -15,13 +15,22 @@ from starlette.routing import BaseRoute, Match, NoMatchFound, Router
 from typing_extensions import Unpack
 
 from . import server
-from ._channel import MessageTypes, finish, foreign_origin, set_up
+from ._channel import finish, foreign_origin, set_up
 from ._inputs import plan_inputs, problems_as_json
 from ._lifespan import run_inside
 from ._matching import Matcher, PathPattern, parse_path
 from ._options import Options, settle
 from ._serving import logger, serve
-from ._signature import Cookie, Handler, Header, Query, names_around, query, read_signature
+from ._signature import (
+    Cookie,
+    Handler,
+    Header,
+    Query,
+    check_types,
+    names_around,
+    query,
+    read_signature,
+)
 from .connection import WebSocket
 from .errors import InvalidRouteError, WebSocketReject, shorten
 
@@ -73,13 +82,9 @@ class WebSocketRoute(BaseRoute):
             msg = f"the handler of {path!r} is a route already: use its .handler"
             raise InvalidRouteError(msg)
         self.handler: Handler = handler
-        self._signature = read_signature(handler, names)
         self.name = name or getattr(handler, "__name__", type(handler).__name__)
-        try:
-            self._types = MessageTypes.of(self._signature.receives, self._signature.sends)
-        except TypeError as error:
-            msg = f"handler {self._signature.name!r}: {error}"
-            raise InvalidRouteError(msg) from error
+        signature = self._signature = read_signature(handler, names)
+        self._types = check_types(signature.name, signature.receives, signature.sends)
         self._place(path, options)
 
     def _place(self, path: str, options: Options) -> None:
@@ -266,10 +271,13 @@ class WebSocketRouter:
         """Serve: WebSocket paths, lifespan, and for HTTP a 426 or 404."""
         await _serve(self._matcher, self._lifespan, self, scope, receive, send)
 
-    def wrap(self, app: ASGIApp) -> ASGIApp:
+    def wrap(self, app: Callable[..., Awaitable[object]]) -> ASGIApp:
         """An app that takes the WebSocket paths it knows and hands all else to another app.
 
-        The other app's lifespan runs, with the router's own inside it.
+        The other app's lifespan runs, with the router's own inside it. (Starlette, FastAPI and
+        Litestar don't run the lifespan of an app that is mounted in them.) A WebSocket path that
+        neither knows is answered with 404, where the other app raises at its sight, as Django
+        does.
 
         Args:
             app: Any ASGI app: Quart's, Django's, a bare function.
@@ -360,7 +368,14 @@ async def _serve(
         raise ValueError(msg)
 
 
-async def _serve_elsewhere(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+# How an app says that it doesn't know a scope's type (ASGI specification, "Applications": it must
+# raise, the type is its own choice). Another error is a bug of the app's, for the server to log.
+_NO_SUCH_PROTOCOL = (ValueError, NotImplementedError, AssertionError)
+
+
+async def _serve_elsewhere(
+    app: Callable[..., Awaitable[object]], scope: Scope, receive: Receive, send: Send
+) -> None:
     """Hand a WebSocket to another app; one that speaks none (Django's) raises at once."""
     touched = False
 
@@ -376,7 +391,7 @@ async def _serve_elsewhere(app: ASGIApp, scope: Scope, receive: Receive, send: S
 
     try:
         await app(scope, watched_receive, watched_send)
-    except ValueError as error:
+    except _NO_SUCH_PROTOCOL as error:
         if touched:
             raise
         path = shorten(scope["path"])

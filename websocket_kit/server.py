@@ -52,9 +52,8 @@ def run(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 8000, **uvicorn_op
             await super().startup(sockets)
             for server in getattr(self, "servers", []):
                 for listening in server.sockets:
-                    at, bound = listening.getsockname()[:2]
-                    shown = f"[{at}]" if ":" in str(at) else at
-                    print(f"Serving on ws://{shown}:{bound} (Ctrl+C stops it)", flush=True)  # noqa: T201
+                    where = _address(listening.getsockname())
+                    print(f"Serving on {where} (Ctrl+C stops it)", flush=True)  # noqa: T201 - its job
 
     options: dict[str, Any] = {
         "timeout_graceful_shutdown": GRACEFUL_SHUTDOWN_TIMEOUT,
@@ -67,6 +66,14 @@ def run(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 8000, **uvicorn_op
         return
     if not server.started:
         sys.exit(f"could not serve on {host}:{port}; uvicorn's log says why")
+
+
+def _address(name: Any) -> str:
+    """A socket's name as a URL, or a Unix socket's path."""
+    if isinstance(name, str):
+        return f"unix:{name}"
+    host, port = name[:2]
+    return f"ws://[{host}]:{port}" if ":" in host else f"ws://{host}:{port}"
 
 
 def _speaks_websocket() -> bool:

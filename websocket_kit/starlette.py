@@ -17,6 +17,7 @@ from ._options import Options, Settings, settle
 from ._serving import logger, serve
 from ._signature import (
     Handler,
+    check_types,
     handler_name,
     is_websocket,
     message_types,
@@ -151,8 +152,7 @@ def _make_endpoint(handler: Handler, settings: Settings, names: Mapping[str, Any
         (item for item in parameters if is_websocket(hints.get(item.name))),
         next(iter(parameters), None),
     )
-    receives, sends = message_types(name, chosen, hints)
-    types = MessageTypes.of(receives, sends)
+    types = check_types(name, *message_types(name, chosen, hints))
     key = chosen.name if chosen is not None else ""
 
     @functools.wraps(handler)

@@ -98,11 +98,10 @@ async def chat(
         async with ws.task_group() as tasks:
             tasks.start_soon(deliver, member, ws)
             async for message in ws:
-                match message:
-                    case Say(text=text):
-                        broadcast(room, Said(name=member.name, text=text))
-                    case Typing():
-                        broadcast(room, IsTyping(name=member.name))
+                if isinstance(message, Say):
+                    broadcast(room, Said(name=member.name, text=message.text))
+                else:
+                    broadcast(room, IsTyping(name=member.name))
                 await checkpoint()  # a burst is no reason to let go of those who keep up
     raise WebSocketClose(CloseCode.TRY_AGAIN_LATER, "you read too slowly")
 

@@ -16,10 +16,10 @@ const byId = (id) => document.getElementById(id);
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 
-/** An element with a class and children; strings become text nodes. */
+/** An element with a class, or none, and children; strings become text nodes. */
 function element(tag, className, ...children) {
   const made = document.createElement(tag);
-  made.className = className;
+  if (className) made.className = className;
   made.append(...children);
   return made;
 }
@@ -340,11 +340,7 @@ peopleToggle.addEventListener("click", () => showPeoplePanel(!people.classList.c
 document.addEventListener("click", ({ target }) => {
   if (!people.contains(target) && !peopleToggle.contains(target)) showPeoplePanel(false);
 });
-document.addEventListener("keydown", ({ key }) => {
-  if (key !== "Escape" || !people.classList.contains("shown")) return;
-  showPeoplePanel(false);
-  peopleToggle.focus();
-});
+document.addEventListener("keydown", ({ key }) => { if (key === "Escape") showPeoplePanel(false); });
 
 byId("copy-link").addEventListener("click", async () => {
   const label = byId("copy-text");
