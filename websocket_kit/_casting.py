@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -60,10 +61,9 @@ Sendable: TypeAlias = (
     | bool
     | int
     | float
-    | None
     | Mapping[Any, Any]
     | Sequence[Any]
-    | Set[Any]
+    | AbstractSet[Any]
     | BaseModel
     | _Dataclass
     | Enum
@@ -72,6 +72,7 @@ Sendable: TypeAlias = (
     | timedelta
     | Decimal
     | UUID
+    | None
 )
 """What ``send`` takes where a connection names no ``Sent`` type."""
 
@@ -296,13 +297,13 @@ def _adapter(tp: Any) -> TypeAdapter[Any]:
         adapter = TypeAdapter(tp)
         # Where a type refers to one that isn't defined, this is what finds out; else it is nothing.
         adapter.rebuild(raise_errors=True)
-        return adapter
     except (PydanticUserError, PydanticUndefinedAnnotation) as error:
         msg = f"cannot cast to {type_name(tp)}: pydantic can't validate it ({error.message})"
         raise TypeError(msg) from error
     except (TypeError, AttributeError, RuntimeError) as error:
         msg = f"cannot cast to {tp!r}: it is not a type pydantic can validate"
         raise TypeError(msg) from error
+    return adapter
 
 
 # --------------------------------------------------------------------------------- sending
@@ -429,15 +430,19 @@ def _from_text(tp: Any) -> Any:
         return _by_text(tp, [member.value for member in tp])
     if origin is Union or origin is types.UnionType:
         members = [_from_text(arg) for arg in args if arg is not type(None)]
+        union = members[0]
         if len(members) > 1:
-            union: Any = Annotated[Union[tuple(members)], Field(union_mode="left_to_right")]
-        else:
-            union = members[0]
-        return union if len(members) == len(args) else Union[union, None]
+            union = Annotated[union_of(members), Field(union_mode="left_to_right")]
+        return union if len(members) == len(args) else union_of([union, None])
     if args and isinstance(origin, type):
         generic: Any = origin
         return generic[tuple(arg if arg is ... else _from_text(arg) for arg in args)]
     return tp
+
+
+def union_of(members: Iterable[Any]) -> Any:
+    """The union of some types."""
+    return Union[tuple(members)]  # noqa: UP007 - X | Y is for types that stand in the code
 
 
 def _by_text(tp: Any, values: Iterable[Any]) -> Any:

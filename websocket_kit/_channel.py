@@ -238,7 +238,7 @@ class Channel:
     async def _send_event(self, event: Event, call: Call) -> None:
         try:
             await self._asgi_send(event)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - servers raise what they like
             self._not_sent(error, call)
 
     def _not_sent(self, error: BaseException, call: Call) -> NoReturn:
@@ -285,7 +285,7 @@ class Channel:
         self._receive_now = None
         try:
             return await receive()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - servers raise what they like
             self._not_received(error)
         finally:
             self._rest()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from types import NoneType, UnionType
 from typing import (
     Annotated,
@@ -42,9 +43,9 @@ class _Input(NamedTuple):
     where: str  # "path", "query", "header" or "cookie"
     key: str
     cast: Callable[[Any], Any] | None
-    default: Any
-    many: bool  # a list of the values of a repeated key
-    model: dict[str, bool] | None  # the whole query: its keys, and whether each takes many
+    default: Any = MISSING
+    many: bool = False  # a list of the values of a repeated key
+    model: dict[str, bool] | None = None  # the whole query: its keys, and whether each takes many
 
 
 class Inputs:
@@ -173,7 +174,7 @@ def _plan(handler: str, item: Parameter, convertors: Mapping[str, Convertor[Any]
         if item.mark is not None or item.declared:
             msg = f"{what} is in the path: it can't come from elsewhere too"
             raise InvalidRouteError(msg)
-        return _Input(item.name, "path", item.name, _path_cast(what, item), MISSING, False, None)
+        return _Input(item.name, "path", item.name, _path_cast(what, item))
     mark = item.mark or Query()
     tp = str if item.tp is MISSING else item.tp
     wants_body = _needs_body(tp)
@@ -251,7 +252,7 @@ def _is_container(tp: Any) -> bool:
     kind = get_origin(tp) or tp
     return (
         isinstance(kind, type)
-        and issubclass(kind, (Sequence, Set))
+        and issubclass(kind, (Sequence, AbstractSet))
         and not issubclass(kind, (str, bytes, bytearray, memoryview))
     )
 

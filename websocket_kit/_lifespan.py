@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from starlette.types import Lifespan, Message, Receive, Scope, Send
 
 
-async def run_inside(
+async def run_inside(  # noqa: C901 - the callbacks of one exchange share what they know
     app: Callable[..., Awaitable[object]],
     lifespan: Lifespan[Any],
     owner: object,

@@ -232,7 +232,7 @@ def _search(
 def _match_tail(
     tail: re.Pattern[str], pieces: list[str], index: int, path: str
 ) -> re.Match[str] | None:
+    # A slash at the end makes no difference to the route; a value keeps the one it came with.
     rest = "/".join(pieces[index:])
-    # A path's own value keeps the slash at its end; the route's end makes nothing of one.
     slash = "/" if path.endswith("/") and rest else ""
-    return tail.fullmatch(rest + slash) or tail.fullmatch(rest)
+    return tail.fullmatch(rest + slash) or tail.fullmatch(rest) or tail.fullmatch(rest + "/")

@@ -25,6 +25,7 @@ from typing import (
     get_type_hints,
 )
 
+from ._casting import union_of
 from ._channel import MessageTypes
 from .connection import WebSocket
 from .errors import InvalidRouteError, type_name
@@ -149,7 +150,7 @@ class Parameter(NamedTuple):
 
 def names_around() -> Mapping[str, Any]:
     """The local names where a decorator is used: its caller's caller's."""
-    return sys._getframe(2).f_locals  # noqa: SLF001 - there is no public way to the names
+    return sys._getframe(2).f_locals
 
 
 def read_signature(handler: Handler, names: Mapping[str, Any]) -> Signature:
@@ -263,7 +264,7 @@ def message_types(
         )
         raise InvalidRouteError(msg)
     args = get_args(_unannotated(tp))
-    return args if args else (str, Any)
+    return args or (str, Any)
 
 
 def check_types(name: str, receives: Any, sends: Any) -> MessageTypes:
@@ -300,7 +301,7 @@ def _read_parameter(
     default = parameter.default
     said = declared.get(parameter.name)
     if said is not None:
-        tp = Union[said.types] if said.types else tp
+        tp = union_of(said.types) if said.types else tp
         default = said.default if said.default is not MISSING else default
     return Parameter(parameter.name, tp, mark, default, said is not None)
 
@@ -309,7 +310,7 @@ def _split_mark(tp: Any) -> tuple[Any, Mark | None]:
     if get_origin(tp) in {Union, UnionType}:
         members = [_split_mark(member) for member in get_args(tp)]
         mark = next((mark for _, mark in members if mark is not None), None)
-        return (tp if mark is None else Union[tuple(tp for tp, _ in members)]), mark
+        return (tp if mark is None else union_of(tp for tp, _ in members)), mark
     if get_origin(tp) is not Annotated:
         return tp, None
     marks = [_as_mark(item) for item in tp.__metadata__]

@@ -4,9 +4,9 @@ What may run at once: one task receives, any number send. Which call is legal wh
 ``_lifecycle``'s to say, how a message is cast ``_casting``'s, and how a handler's error becomes a
 close ``_ending``'s; here is the I/O.
 
-``send`` and ``receive`` are the hot path. One look, at ``_open`` or ``_receive_now``, tells that nothing
-special is on; ``_outgoing`` and ``_receive_slowly`` sort out the rest. A second coroutine, a timer
-or a lock on that path would cost a third of it.
+``send`` and ``receive`` are the hot path. One look, at ``_open`` or ``_receive_now``, tells that
+nothing special is on; ``_outgoing`` and ``_receive_slowly`` sort out the rest. A second coroutine,
+a timer or a lock on that path would cost a third of it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import (
     Any,
     Generic,
     NoReturn,
+    Self,
     cast,
     overload,
 )
@@ -28,7 +29,7 @@ import anyio
 import anyio.abc
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocketDisconnect
-from typing_extensions import Self, TypeForm, TypeVar, Unpack
+from typing_extensions import TypeForm, TypeVar, Unpack
 
 from . import _casting
 from ._casting import Sendable
@@ -60,6 +61,12 @@ if TYPE_CHECKING:
 __all__ = ["Sendable", "WebSocket"]
 
 T = TypeVar("T")
+
+# Defaults that every type checker takes for the parameters' own types.
+TEXT: Any = str
+ANYTHING: Any = Any
+UNSET: Any = ...
+
 Received = TypeVar("Received", covariant=True, default=str)
 Sent = TypeVar("Sent", contravariant=True, default=Sendable)
 
@@ -92,8 +99,8 @@ class WebSocket(Channel, Generic[Received, Sent]):
         receive: Receive,
         send: Send,
         *,
-        receives: TypeForm[Received] = cast("Any", str),  # noqa: B008 - a constant
-        sends: TypeForm[Sent] = cast("Any", Any),  # noqa: B008 - a constant
+        receives: TypeForm[Received] = TEXT,
+        sends: TypeForm[Sent] = ANYTHING,
         **options: Unpack[Options],
     ) -> None:
         """Wrap raw ASGI.
@@ -274,12 +281,12 @@ class WebSocket(Channel, Generic[Received, Sent]):
         if self._open and type(value) is str and value.isascii():
             try:
                 return await self._asgi_send({"type": "websocket.send", "text": value})
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - servers raise what they like
                 self._not_sent(error, Call.SEND)
         event = self._outgoing(value)
         try:
             await self._asgi_send(event)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - servers raise what they like
             self._not_sent(error, Call.SEND)
 
     # --------------------------------------------------------------------------- receiving
@@ -297,7 +304,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
 
     # timeout is keyword-only for callers, as the overloads say; here it isn't, because filling in
     # a keyword-only default costs 3 % of an echo.
-    async def receive(self, tp: Any = ..., timeout: float | None | EllipsisType = ...) -> Any:
+    async def receive(self, tp: Any = ..., timeout: float | EllipsisType | None = ...) -> Any:
         """Receive one message, cast to a type.
 
         ``str``, ``bytes``, ``int``, ``bool`` and ``dict`` have a form of their own (see the docs
@@ -330,7 +337,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
             self._receive_now = None  # a second task goes the slow way, and is refused there
             try:
                 event = await receive()
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - servers raise what they like
                 self._not_received(error)
             if self._open:  # still: another task may have closed
                 self._receive_now = receive
@@ -370,9 +377,9 @@ class WebSocket(Channel, Generic[Received, Sent]):
         self,
         message: Sent,
         *,
-        tp: TypeForm[T] = cast("Any", ...),
+        tp: TypeForm[T] = UNSET,
         recv_first: bool = False,
-        timeout: float | None = cast("Any", ...),
+        timeout: float | None = UNSET,
     ) -> Any:
         """Send one message, then return the peer's answer.
 
@@ -412,7 +419,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
         answer: Any = await self.receive(tp, timeout=timeout)
         return answer
 
-    async def expect(self, message: object, *, timeout: float | None = cast("Any", ...)) -> None:  # noqa: B008 - a constant
+    async def expect(self, message: object, *, timeout: float | None = UNSET) -> None:
         """Receive one message, which must be exactly this.
 
         It is cast to the type of ``message`` and compared with ``==``.

@@ -129,7 +129,7 @@ class WebSocketCastError(WebSocketExpectError, ValueError):
         self.errors = errors
 
 
-class WebSocketMessageTooBig(WebSocketError):
+class WebSocketMessageTooBig(WebSocketError):  # noqa: N818 - the close code's own name
     """The peer's message is over ``max_message_bytes``; it was dropped unparsed.
 
     The connection stays open, and the next ``receive`` gets the next message.

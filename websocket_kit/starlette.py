@@ -24,7 +24,7 @@ from ._signature import (
     names_around,
     read_hints,
 )
-from .connection import Sendable, WebSocket
+from .connection import ANYTHING, TEXT, Sendable, WebSocket
 from .errors import WebSocketReject
 
 __all__ = ["endpoint", "wrap"]
@@ -39,8 +39,8 @@ Endpoint: TypeAlias = Callable[..., Coroutine[Any, Any, None]]
 def wrap(
     socket: StarletteWebSocket,
     *,
-    receives: TypeForm[Received] = cast("Any", str),  # noqa: B008 - a constant
-    sends: TypeForm[Sent] = cast("Any", Any),  # noqa: B008 - a constant
+    receives: TypeForm[Received] = TEXT,
+    sends: TypeForm[Sent] = ANYTHING,
     **options: Unpack[Options],
 ) -> WebSocket[Received, Sent]:
     """Wrap a Starlette or FastAPI socket, in whatever state it is.

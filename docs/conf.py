@@ -1,0 +1,56 @@
+"""Sphinx: ``sphinx-build -W -n docs <out>``."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from typing import TYPE_CHECKING
+
+import websocket_kit
+
+if TYPE_CHECKING:
+    from docutils.nodes import Element
+    from sphinx.addnodes import pending_xref
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+
+project = "websocket_kit"
+author = "websocket_kit contributors"
+try:
+    release = importlib.metadata.version("websocket-kit")
+except importlib.metadata.PackageNotFoundError:  # a checkout that is not installed
+    release = ""
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build", "examples"]
+html_theme = "furo"
+html_title = "websocket_kit"
+html_show_copyright = False
+
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+
+# No inventories are fetched, so that the docs build offline: only our public names are links.
+nitpick_ignore_regex = [("py:.*", r"(?!websocket_kit\.[A-Za-z]+$).*")]
+
+
+def link_to_public_name(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, contents: Element
+) -> Element | None:
+    """Link ``websocket_kit.connection.WebSocket`` to where ``websocket_kit.WebSocket`` stands."""
+    module, _, name = node["reftarget"].rpartition(".")
+    if not module.startswith("websocket_kit.") or name not in websocket_kit.__all__:
+        return None
+    target = f"websocket_kit.{name}"
+    return env.domains.python_domain.resolve_xref(
+        env, node["refdoc"], app.builder, node["reftype"], target, node, contents
+    )
+
+
+def setup(app: Sphinx) -> None:
+    """Register the above."""
+    app.connect("missing-reference", link_to_public_name)

@@ -1,0 +1,1129 @@
+"""Messages to Python values and back: the two tables, and everything a peer could do to them."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import math
+import re
+import string
+import sys
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, ForwardRef, Literal, NewType, cast
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    create_model,
+)
+from pydantic import TypeAdapter as Adapter
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType, TypedDict
+
+from websocket_kit._casting import (
+    MAX_CACHED,
+    Sendable,
+    caster,
+    check_text,
+    encode,
+    encoder,
+    input_caster,
+)
+from websocket_kit.errors import WebSocketCastError
+
+
+class Color(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Priority(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+class Suit(enum.StrEnum):
+    SPADES = "s"
+
+
+class Switch(enum.Enum):
+    ON = True
+    OFF = False
+
+
+class Magic(enum.Enum):
+    PNG = b"\x89PNG"
+
+
+class Mixed(enum.Enum):
+    ONE = 1
+    TWO = "two"
+
+
+class Permission(enum.IntFlag):
+    READ = 1
+    WRITE = 2
+
+
+class Join(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    type: Literal["join"] = "join"
+    room: str
+
+
+class Say(BaseModel):
+    type: Literal["say"] = "say"
+    text: str = Field(alias="txt", default="")
+
+
+@dataclass
+class Point:
+    x: float
+    y: float = 0.0
+
+
+class Movie(TypedDict):
+    title: str
+
+
+class Child(BaseModel):
+    """Refers to itself."""
+
+    children: list[Child] = []
+
+
+ClientMessage = Annotated[Join | Say, Field(discriminator="type")]
+UserId = NewType("UserId", int)
+SuperId = NewType("SuperId", UserId)
+Alias = TypeAliasType("Alias", int)
+Kind = TypeAliasType("Kind", Literal["a", "b"])
+OtherId = TypeAliasType("OtherId", SuperId)
+ANY_DICT: Any = dict
+Above3 = Annotated[int, Field(gt=3)]
+
+bounded = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@dataclass
+class Unhashable:
+    """Compared by value, so without a hash."""
+
+
+def cast_error(tp: Any, message: str | bytes) -> WebSocketCastError:
+    with pytest.raises(WebSocketCastError) as caught:
+        caster(tp)(message)
+    return caught.value
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Every string in an error's attributes."""
+    if isinstance(value, str | bytes):
+        yield value if isinstance(value, str) else value.decode("latin-1")
+    elif isinstance(value, dict | list | tuple):
+        for item in cast("Any", [*value.items()] if isinstance(value, dict) else value):
+            yield from strings(item)
+
+
+# ------------------------------------------------------------------- what is received: scalars
+
+
+@pytest.mark.parametrize(
+    ("tp", "message", "value"),
+    [
+        (str, "héllo", "héllo"),
+        (str, "", ""),
+        (str, " 5 ", " 5 "),
+        (str, '"quoted"', '"quoted"'),
+        (str, "NaN", "NaN"),
+        (str, "\ufeffbom", "\ufeffbom"),
+        (str, "héllo".encode(), "héllo"),
+        (str, b"", ""),
+        (bytes, b"\xff\x00", b"\xff\x00"),
+        (bytes, "héllo", "héllo".encode()),
+        (bytes, "", b""),
+        (int, "0", 0),
+        (int, "42", 42),
+        (int, "-42", -42),
+        (int, "+42", 42),
+        (int, "-0", 0),
+        (int, "007", 7),
+        (int, b"42", 42),
+        (bool, "true", True),
+        (bool, "True", True),
+        (bool, "TRUE", True),
+        (bool, "tRuE", True),
+        (bool, "1", True),
+        (bool, "false", False),
+        (bool, "False", False),
+        (bool, "0", False),
+        (bool, b"true", True),
+        (bool, b"0", False),
+        (dict, '{"a": [1, null]}', {"a": [1, None]}),
+        (dict, " {}\n", {}),
+        (dict, b'{"a": 1}', {"a": 1}),
+        (dict, '{"a": 1, "a": 2}', {"a": 2}),  # as every JSON parser: the last one wins
+    ],
+)
+def test_a_scalar_has_a_text_form_of_its_own(tp: type, message: str | bytes, value: Any) -> None:
+    received = caster(tp)(message)
+    assert received == value
+    assert type(received) is tp
+
+
+DIGITS = "Input should be decimal digits with an optional sign"
+TRUE_OR_FALSE = "Input should be true, false, 1 or 0"
+NOT_UTF8 = "Input is not valid UTF-8"
+OBJECT = "Input should be an object"
+
+
+@pytest.mark.parametrize(
+    ("tp", "message", "msg"),
+    [
+        (int, "", DIGITS),
+        (int, " 5", DIGITS),
+        (int, "5 ", DIGITS),
+        (int, "5\n", DIGITS),
+        (int, "x", DIGITS),
+        (int, "1_000", DIGITS),
+        (int, "1.0", DIGITS),
+        (int, "1e3", DIGITS),
+        (int, "0x10", DIGITS),
+        (int, "--5", DIGITS),
+        (int, "+", DIGITS),
+        (int, "٣", DIGITS),
+        (int, "５", DIGITS),  # noqa: RUF001 - likewise
+        (int, "true", DIGITS),
+        (int, "NaN", DIGITS),
+        (int, "\ufeff5", DIGITS),
+        (int, '"5"', DIGITS),
+        (int, "\ud800", DIGITS),
+        (int, b"\xef\xbb\xbf5", DIGITS),
+        (int, b"\xff", NOT_UTF8),
+        (int, "1" * 4301, "the number has too many digits"),
+        (bool, "", TRUE_OR_FALSE),
+        (bool, "yes", TRUE_OR_FALSE),
+        (bool, "on", TRUE_OR_FALSE),
+        (bool, " true", TRUE_OR_FALSE),
+        (bool, "true\n", TRUE_OR_FALSE),
+        (bool, "01", TRUE_OR_FALSE),
+        (bool, "2", TRUE_OR_FALSE),
+        (bool, "null", TRUE_OR_FALSE),
+        (bool, b"\xff", NOT_UTF8),
+        (str, b"\xff", NOT_UTF8),
+        (str, "héllo".encode("utf-16"), NOT_UTF8),
+        (bytes, "\ud800", "Input holds a lone surrogate, which UTF-8 can't encode"),
+        (dict, "[]", OBJECT),
+        (dict, "null", OBJECT),
+        (dict, '"{}"', OBJECT),
+        (dict, "1", OBJECT),
+    ],
+)
+def test_a_message_that_is_no_such_scalar_is_a_cast_error(
+    tp: type, message: str | bytes, msg: str
+) -> None:
+    error = cast_error(tp, message)
+    assert [problem["msg"] for problem in error.errors] == [msg]
+    assert str(error) == f"cannot cast the message to {tp.__name__}: {msg}"
+
+
+@bounded
+@given(st.text(string.digits + "+- \n_.eE", max_size=6) | st.text(max_size=4))
+def test_an_int_is_exactly_ascii_digits_with_an_optional_sign(message: str) -> None:
+    if re.fullmatch(r"[+-]?[0-9]+", message):
+        assert caster(int)(message) == int(message)
+    else:
+        cast_error(int, message)
+
+
+@bounded
+@given(st.sampled_from(["true", "false", "1", "0", "yes", ""]), st.data())
+def test_a_bool_is_exactly_true_or_false_in_any_case_or_1_or_0(
+    word: str, data: st.DataObject
+) -> None:
+    message = "".join(data.draw(st.sampled_from([c.lower(), c.upper()])) for c in word)
+    if word in {"true", "false", "1", "0"}:
+        assert caster(bool)(message) is (word in {"true", "1"})
+    else:
+        cast_error(bool, message)
+
+
+# ----------------------------------------------------- what is received: names around a scalar
+
+
+@pytest.mark.parametrize(
+    ("tp", "message", "value"),
+    [
+        (Above3, "5", 5),
+        (Above3, b"5", 5),
+        (Annotated[str, Field(max_length=3)], "abc", "abc"),
+        (Annotated[bytes, Field(max_length=3)], "abc", b"abc"),
+        (Annotated[bool, "a note"], "TRUE", True),
+        (Annotated[ANY_DICT, Field(max_length=1)], '{"a": 1}', {"a": 1}),
+        (Annotated[Literal["a"], "a note"], "a", "a"),
+        (Literal["a", "b"], "b", "b"),
+        (Literal["a"], b"a", "a"),
+        (Literal[1, 2], "2", 2),
+        (Literal[True], "true", True),
+        (Literal[b"x"], b"x", b"x"),
+        (Color, "red", Color.RED),
+        (Color, b"blue", Color.BLUE),
+        (Priority, "2", Priority.HIGH),
+        (Suit, "s", Suit.SPADES),
+        (Switch, "TRUE", Switch.ON),
+        (Switch, "0", Switch.OFF),
+        (Magic, b"\x89PNG", Magic.PNG),
+        (UserId, "5", 5),
+        (SuperId, "-5", -5),
+        (Annotated[UserId, Field(gt=3)], "5", 5),
+        (Alias, "5", 5),
+        (Kind, "a", "a"),
+        (OtherId, "5", 5),
+    ],
+)
+def test_a_name_around_a_scalar_is_read_as_the_scalar(
+    tp: Any, message: str | bytes, value: Any
+) -> None:
+    received = caster(tp)(message)
+    assert received == value
+    assert type(received) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("tp", "message", "msg"),
+    [
+        (Above3, "3", "Input should be greater than 3"),
+        (Above3, "x", DIGITS),
+        (Annotated[str, Field(max_length=3)], "abcd", "String should have at most 3 characters"),
+        (Annotated[str, Field(pattern="^a$")], "b", "String should match pattern '^a$'"),
+        (Annotated[bool, "a note"], "yes", TRUE_OR_FALSE),
+        (Literal["a", "b"], "c", "Input should be 'a' or 'b'"),
+        (Literal["a"], '"a"', "Input should be 'a'"),
+        (Literal[1], "2", "Input should be 1"),
+        (Literal[1], "one", DIGITS),
+        (Color, "green", "Input should be 'red' or 'blue'"),
+        (Color, '"red"', "Input should be 'red' or 'blue'"),
+        (Priority, "3", "Input should be 1 or 2"),
+        (UserId, "5.0", DIGITS),
+        (Alias, '"5"', DIGITS),
+    ],
+)
+def test_what_is_read_as_the_scalar_is_then_validated(tp: Any, message: str, msg: str) -> None:
+    assert [problem["msg"] for problem in cast_error(tp, message).errors] == [msg]
+
+
+@pytest.mark.parametrize(
+    ("tp", "message", "value"),
+    [
+        (Literal[1, "a"], "1", 1),
+        (Literal[1, "a"], '"a"', "a"),
+        (None, "null", None),
+        (Mixed, '"two"', Mixed.TWO),
+        (Mixed, "1", Mixed.ONE),
+        (int | None, "null", None),
+        (int | None, "5", 5),
+    ],
+)
+def test_values_of_several_kinds_are_read_as_json(tp: Any, message: str, value: Any) -> None:
+    assert caster(tp)(message) == value
+
+
+# ----------------------------------------------------------------------- what is received: JSON
+
+
+@pytest.mark.parametrize(
+    ("tp", "message", "value"),
+    [
+        (Any, "null", None),
+        (Any, "[1, 2.5, true]", [1, 2.5, True]),
+        (None, "null", None),
+        (float, "1.5", 1.5),
+        (list[int], "[1, 2]", [1, 2]),
+        (set[int], "[1, 1]", {1}),
+        (tuple[int, str], '[1, "a"]', (1, "a")),
+        (dict[str, int], '{"a": 1}', {"a": 1}),
+        (int | str, '"5"', "5"),
+        (int | str, "5", 5),
+        (Join, '{"type": "join", "room": "lobby"}', Join(room="lobby")),
+        (ClientMessage, '{"type": "say", "txt": "hi"}', Say(txt="hi")),
+        (Join | Say, '{"type": "join", "room": "lobby"}', Join(room="lobby")),
+        (Point, '{"x": 1}', Point(1.0)),
+        (Movie, '{"title": "Brazil"}', {"title": "Brazil"}),
+        (date, '"2020-02-29"', date(2020, 2, 29)),
+        (UUID, '"00000000-0000-0000-0000-000000000001"', UUID(int=1)),
+        (list[Color], '["red"]', [Color.RED]),
+        (list[Priority], "[2]", [Priority.HIGH]),
+        (list[Above3], "[4]", [4]),
+        (object, "[1]", [1]),
+    ],
+)
+def test_everything_else_is_json_validated_by_pydantic(tp: Any, message: str, value: Any) -> None:
+    assert caster(tp)(message) == value
+    assert caster(tp)(message.encode()) == value
+
+
+@pytest.mark.parametrize(
+    ("tp", "message", "problem"),
+    [
+        (
+            list[int],
+            '[1, "x"]',
+            {
+                "type": "int_parsing",
+                "loc": (1,),
+                "msg": "Input should be a valid integer, unable to parse string as an integer",
+            },
+        ),
+        (Join, '{"type": "join"}', {"type": "missing", "loc": ("room",), "msg": "Field required"}),
+        (
+            ClientMessage,
+            '{"type": "leave"}',
+            {
+                "type": "union_tag_invalid",
+                "loc": (),
+                "msg": "Input tag 'leave' found using 'type' does not match any of the expected"
+                " tags: 'join', 'say'",
+            },
+        ),
+        (
+            Any,
+            "{",
+            {
+                "type": "json_invalid",
+                "loc": (),
+                "msg": "Invalid JSON: EOF while parsing an object at line 1 column 1",
+            },
+        ),
+    ],
+)
+def test_what_is_wrong_is_listed_as_pydantic_lists_it_without_the_input(
+    tp: Any, message: str, problem: dict[str, Any]
+) -> None:
+    error = cast_error(tp, message)
+    assert error.errors == [problem]
+    assert (error.tp, error.received) == (tp, message)
+
+
+# ---------------------------------------------------------------------------- hostile messages
+
+JSON_TYPES: list[Any] = [
+    dict,
+    Any,
+    list[Any],
+    list[int],
+    dict[str, Any],
+    Join,
+    Child,
+    ClientMessage,
+]
+DEEP = 100_000
+LONG = 10_000_000
+
+HOSTILE: dict[str, str | bytes] = {
+    "deep list": "[" * DEEP + "]" * DEEP,
+    "deep object": '{"children":[' * DEEP + "]}" * DEEP,
+    "deep and unclosed": "[" * DEEP,
+    "deep beside NaN": '["NaN",' + "[" * DEEP,
+    "huge integer": "1" * LONG,
+    "huge integer in a list": "[" + "1" * LONG + "]",
+    "huge negative integer in an object": '{"a":-' + "1" * LONG + "}",
+    "huge integer beside NaN": '["NaN",' + "1" * 5000 + "]",
+    "NaN": "NaN",
+    "Infinity": "Infinity",
+    "-Infinity": "-Infinity",
+    "NaN in a list": "[NaN]",
+    "NaN in an object": '{"a": NaN}',
+    "NaN after a string of that name": '["NaN", NaN]',
+    "-Infinity deep inside": '{"a": [{"b": -Infinity}]}',
+    "nan": "nan",
+    "raw surrogate": "\ud800",
+    "raw surrogate in a string": '"\ud800"',
+    "raw surrogate beside NaN": '["NaN", "\ud800"]',
+    "raw surrogate beside NaN in an object": '{"NaN": "\udfff"}',
+    "escaped surrogate": '"\\ud800"',
+    "escaped surrogate in a list": '["\\ud800"]',
+    "escaped surrogate as a key": '{"\\udfff": 1}',
+    "escaped surrogates the wrong way round": '["\\udc00\\ud800"]',
+    "BOM": "\ufeff{}",
+    "BOM in bytes": b"\xef\xbb\xbf{}",
+    "UTF-16": "{}".encode("utf-16"),
+    "UTF-16 without BOM": '{"a": 1}'.encode("utf-16-le"),
+    "UTF-32": "{}".encode("utf-32"),
+    "invalid UTF-8": b'"\xff"',
+    "overlong UTF-8": b'"\xc0\xaf"',
+    "surrogate in UTF-8": b'"\xed\xa0\x80"',
+    "truncated UTF-8": b'"\xe2\x82',
+    "invalid UTF-8 beside NaN": b'["NaN", "\xff"]',
+    "empty": "",
+    "empty bytes": b"",
+    "blank": "   ",
+    "two values": "{} {}",
+    "a comment": "{} // {}",
+    "trailing comma": '{"a": 1,}',
+    "single quotes": "{'a': 1}",
+    "control character in a string": '{"a": "\n"}',
+    "NUL": "\0",
+    "leading zero": "[01]",
+    "bare word": "undefined",
+}
+
+
+SCALARS: list[Any] = [int, bool, Above3, Literal[1], Priority, float, date, UUID]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_message_is_a_cast_error_and_no_other(name: str) -> None:
+    for tp in [*JSON_TYPES, *SCALARS]:
+        error = cast_error(tp, HOSTILE[name])
+        assert error.tp == tp
+        assert all(len(text) <= 200 for text in strings(vars(error)))
+
+
+@pytest.mark.parametrize(
+    ("message", "value"),
+    [
+        ('"NaN"', "NaN"),
+        ('["Infinity", "-Infinity"]', ["Infinity", "-Infinity"]),
+        ('{"NaN": "not NaN: \\"NaN\\""}', {"NaN": 'not NaN: "NaN"'}),
+    ],
+)
+def test_a_string_may_hold_the_words_that_no_number_may(message: str, value: Any) -> None:
+    assert caster(Any)(message) == value
+    assert caster(Any)(message.encode()) == value
+
+
+@pytest.mark.parametrize("message", ["1e999", b"1e999"])
+def test_a_number_too_large_for_a_float_is_infinity_or_refused_by_the_type(
+    message: str | bytes,
+) -> None:
+    """It is JSON; what it means is the type's to say."""
+    assert caster(float)(message) == math.inf
+    cast_error(Annotated[float, Field(allow_inf_nan=False)], message)
+    cast_error(int, message)
+    cast_error(list[int], message)
+
+
+def test_a_decimal_that_is_no_number_is_a_cast_error() -> None:
+    cast_error(Decimal, '"sNaN"')
+
+
+def test_a_discriminator_given_twice_is_the_last_one() -> None:
+    """And what is then missing for it is an error, not a mixture."""
+    error = cast_error(ClientMessage, '{"type": "say", "txt": "hi", "type": "join"}')
+    assert error.errors[0]["loc"][0] == "join"
+
+
+def test_200_000_wrong_items_are_20_errors() -> None:
+    error = cast_error(list[int], "[" + ",".join(['"x"'] * 200_000) + "]")
+    assert len(error.errors) == 20
+    assert [problem["loc"] for problem in error.errors] == [(index,) for index in range(20)]
+    assert len(str(error)) < 200
+    assert str(error).endswith("(and 19 more errors)")
+
+
+@pytest.mark.parametrize(
+    ("tp", "message"),
+    [
+        (int, "~" * 1000),
+        (Color, "~" * 1000),
+        (Literal["a"], "~" * 1000),
+        (Annotated[str, Field(pattern="^a$")], "~" * 1000),
+        (ClientMessage, '{"type": "' + "~" * 1000 + '"}'),
+        (Join, '{"room": "", "' + "~" * 1000 + '": 1}'),
+        (dict[str, int], '{"' + "~" * 1000 + '": "x"}'),
+        (dict[str, dict[str, int]], '{"' + "~" * 99 + '": {"' + "~" * 99 + '": "x"}}'),
+        (dict[Color, int], '{"' + "~" * 1000 + '": 1}'),
+        (UUID, '"' + "~" * 1000 + '"'),
+        (date, '"' + "~" * 1000 + '"'),
+        (dict, "~" * 1000),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_no_string_in_an_error_holds_more_than_100_characters_of_the_peers(
+    tp: Any, message: str
+) -> None:
+    error = cast_error(tp, message)
+    assert all(text.count("~") <= 100 for text in strings([vars(error), str(error), repr(error)]))
+    assert error.received == message[:100]
+
+
+def test_what_the_peer_sent_is_escaped_in_the_text() -> None:
+    error = cast_error(Join, '{"room": "", "a\\r\\n\\u001b[31m": 1}')
+    assert str(error) == (
+        r"cannot cast the message to Join: a\r\n\x1b[31m: Extra inputs are not permitted"
+    )
+
+
+def test_a_cast_error_drags_no_other_error_along() -> None:
+    """One of pydantic's holds the whole message."""
+    error = cast_error(list[int], '["x"]')
+    assert (error.__cause__, error.__context__) == (None, None)
+
+
+def raising(error: Exception) -> BeforeValidator:
+    def validate(value: object) -> object:
+        raise error
+
+    return BeforeValidator(validate)
+
+
+@pytest.mark.parametrize("tp", [int, str, float, list[int]])
+@pytest.mark.parametrize(
+    ("error", "msg"),
+    [
+        (ValueError("no"), "Value error, no"),
+        (ValueError("needs 3 digits"), "Value error, needs 3 digits"),
+        (AssertionError("no"), "Assertion failed, no"),
+        (PydanticCustomError("custom", "no"), "no"),
+        (ZeroDivisionError("no"), "no"),
+        (OverflowError("no"), "no"),
+        (RecursionError("no"), "no"),
+        (OverflowError("at most 3 digits"), "at most 3 digits"),
+        (InvalidOperation("no"), "no"),
+    ],
+)
+def test_a_validator_that_refuses_a_value_makes_a_cast_error(
+    tp: Any, error: Exception, msg: str
+) -> None:
+    refused = cast_error(Annotated[tp, raising(error)], "1")
+    assert [problem["msg"] for problem in refused.errors] == [msg]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("~" * 1000), PydanticCustomError("~" * 200, "~" * 200), OverflowError("~" * 1000)],
+)
+def test_what_a_validator_says_is_cut_to_100_characters(error: Exception) -> None:
+    refused = cast_error(Annotated[int, raising(error)], "1")
+    assert all(len(text) <= 100 for text in strings(refused.errors))
+
+
+ANY_TYPES: list[Any] = [
+    *JSON_TYPES,
+    *(str, bytes, int, bool, float, None, date, UUID, Decimal, Color, Priority, Magic, Mixed),
+    *(Above3, Literal["a", 1], int | str, Point, Movie, UserId, Alias, list[Join | None]),
+]
+
+
+@bounded
+@given(
+    st.sampled_from(ANY_TYPES),
+    st.text(st.characters())
+    | st.binary()
+    | st.text('[]{}",:NaInfity\\u0189.e- \ud800', max_size=20),
+)
+def test_any_message_gives_a_value_or_a_cast_error(tp: Any, message: str | bytes) -> None:
+    with contextlib.suppress(WebSocketCastError):
+        caster(tp)(message)
+        return
+    error = cast_error(tp, message)
+    assert 1 <= len(error.errors) <= 20
+    assert all(len(text) <= 200 for text in strings(vars(error)))
+
+
+texts = st.text(max_size=20)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | finite | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@bounded
+@given(json_values)
+def test_a_cast_of_json_agrees_with_pydantic(value: object) -> None:
+    message = encode([value])
+    for tp in (list[int], list[str], list[dict[str, Any]], list[Any]):
+        try:
+            expected = Adapter(tp).validate_json(message)
+        except ValueError:
+            cast_error(tp, message)
+        else:
+            assert caster(tp)(message) == expected
+
+
+# ----------------------------------------------------------------------------- which types cast
+
+
+@pytest.mark.parametrize(
+    "tp", [range, bytearray, 5, object(), [int], Unhashable(), ANY_DICT[int]], ids=str
+)
+@pytest.mark.parametrize("make", [caster, encoder, input_caster])
+def test_a_type_pydantic_does_not_know_is_a_type_error(make: Any, tp: Any) -> None:
+    with pytest.raises(TypeError, match=r"^cannot cast to "):
+        make(tp)
+
+
+LATER: Any = ForwardRef("Later")
+Unfinished: Any = create_model("Unfinished", later=LATER)
+
+
+@pytest.mark.parametrize("tp", [Unfinished, list[Unfinished], LATER], ids=str)
+@pytest.mark.parametrize("make", [caster, encoder, input_caster])
+def test_a_type_that_refers_to_one_not_defined_is_a_type_error(make: Any, tp: Any) -> None:
+    with pytest.raises(TypeError, match=r"^cannot cast to .*defined"):
+        make(tp)
+
+
+def test_a_type_whose_own_schema_fails_is_a_type_error() -> None:
+    class Broken:
+        @classmethod
+        def __get_pydantic_core_schema__(cls, source: object, handler: object) -> Any:
+            raise AttributeError
+
+    with pytest.raises(TypeError, match=r"it is not a type pydantic can validate$") as caught:
+        caster(Broken)
+    assert isinstance(caught.value.__cause__, AttributeError)
+
+
+def test_the_text_names_the_type_that_cannot_be_cast_to() -> None:
+    with pytest.raises(TypeError, match=r"^cannot cast to range: pydantic can't validate it \("):
+        caster(range)
+
+
+# ---------------------------------------------------------------------------------- the cache
+
+
+@pytest.mark.parametrize("make", [caster, encoder])
+def test_what_is_made_for_a_type_is_kept(make: Any) -> None:
+    """An adapter takes milliseconds to make."""
+    assert make(list[int]) is make(list[int])
+    assert make(Join) is make(Join)
+    assert make(Above3) is make(Above3)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (int | str, str | int),
+        (list[int | str], list[str | int]),
+        (dict[str, int | str], dict[str, str | int]),
+        (Literal[1], Literal[True]),
+        (list[int], set[int]),
+    ],
+    ids=str,
+)
+def test_types_that_compare_equal_or_nearly_are_not_mixed_up(one: Any, other: Any) -> None:
+    assert caster(one) is not caster(other)
+
+
+def test_a_union_is_cast_in_the_order_it_is_written_in_whichever_came_first() -> None:
+    """``int | str == str | int``, and they hash alike."""
+    first = Annotated[float | int, Field(union_mode="left_to_right")]
+    second = Annotated[int | float, Field(union_mode="left_to_right")]
+    for _ in range(2):
+        assert type(caster(first)("1")) is float
+        assert type(caster(second)("1")) is int
+
+
+def test_a_literal_of_1_is_not_a_literal_of_true() -> None:
+    """Nor are they mixed up by the cache, though ``1 == True``."""
+    assert caster(Literal[1])("1") == 1
+    assert caster(Literal[True])("true") is True
+    cast_error(Literal[1], "true")
+
+
+@pytest.mark.parametrize("note", [[1], {}, Unhashable()], ids=str)
+def test_an_annotation_that_is_not_hashable_is_cast_all_the_same(note: object) -> None:
+    tp: Any = Annotated[int, note]
+    assert caster(tp)("5") == 5
+    assert encoder(tp)(5) == "5"
+
+
+def test_the_cache_is_bounded() -> None:
+    """A type made for every connection must not be kept for every connection."""
+    types: list[Any] = [Annotated[int, f"bounded {n}"] for n in range(MAX_CACHED + 1)]
+    casts = [caster(tp) for tp in types]
+    assert caster(types[-1]) is casts[-1]
+    assert caster(types[0]) is not casts[0]
+
+
+# ------------------------------------------------------------------------------- what is sent
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("héllo", "héllo"),
+        ("", ""),
+        ('"quoted"', '"quoted"'),
+        ("NaN", "NaN"),
+        (b"\xff", b"\xff"),
+        (b"", b""),
+        (bytearray(b"\xff"), b"\xff"),
+        (memoryview(b"\xff"), b"\xff"),
+        (memoryview(b"abcd")[::2], b"ac"),
+        (True, "true"),
+        (False, "false"),
+        (0, "0"),
+        (-42, "-42"),
+        (10**30, "1" + "0" * 30),
+        (None, "null"),
+        (1.5, "1.5"),
+        ({}, "{}"),
+        ({"a": [1, None, True, "é"]}, '{"a":[1,null,true,"é"]}'),
+        ({1: 2}, '{"1":2}'),
+        ([], "[]"),
+        ((1, "a"), '[1,"a"]'),
+        ({1}, "[1]"),
+        (frozenset([1]), "[1]"),
+        (deque([1]), "[1]"),
+        (Join(room="lobby"), '{"type":"join","room":"lobby"}'),
+        (Say(txt="hi"), '{"type":"say","txt":"hi"}'),  # by alias
+        ([Say(txt="hi")], '[{"type":"say","txt":"hi"}]'),
+        (Point(1.0), '{"x":1.0,"y":0.0}'),
+        (Movie(title="Brazil"), '{"title":"Brazil"}'),
+        (Color.RED, '"red"'),
+        (Priority.HIGH, "2"),
+        (Suit.SPADES, '"s"'),
+        (Permission.READ | Permission.WRITE, "3"),
+        ({"suit": Suit.SPADES}, '{"suit":"s"}'),
+        (date(2020, 2, 29), '"2020-02-29"'),
+        (datetime(2020, 2, 29, 12, tzinfo=UTC), '"2020-02-29T12:00:00Z"'),
+        (time(12), '"12:00:00"'),
+        (timedelta(days=1), '"P1D"'),
+        (Decimal("1.10"), '"1.10"'),
+        (UUID(int=1), '"00000000-0000-0000-0000-000000000001"'),
+        ([b"abc"], '["abc"]'),
+        (["\u2028"], '["\u2028"]'),
+    ],
+    ids=repr,
+)
+def test_a_value_is_sent_as(value: Any, message: str | bytes) -> None:
+    sent = encode(value)
+    assert sent == message
+    assert type(sent) is type(message)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (math.nan, "null"),
+        (math.inf, "null"),
+        (-math.inf, "null"),
+        ([math.nan, 1.0], "[null,1.0]"),
+        ({"a": {"b": math.inf}}, '{"a":{"b":null}}'),
+        ({"Infinity": math.nan}, '{"Infinity":null}'),
+        (Point(math.nan), '{"x":null,"y":0.0}'),
+    ],
+    ids=repr,
+)
+def test_nan_and_infinities_become_null(value: Any, message: str) -> None:
+    """``JSON.parse`` reads neither."""
+    assert encode(value) == message
+
+
+class Measurement(BaseModel):
+    """Set to write what no browser reads."""
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")
+    value: float = math.nan
+    note: str = "NaN"
+
+
+@pytest.mark.parametrize("encode_it", [encode, encoder(Measurement)])
+def test_they_do_in_a_model_that_is_set_to_write_them_as_constants(encode_it: Any) -> None:
+    assert encode_it(Measurement()) == '{"value":null,"note":"NaN"}'
+    assert encode_it(Measurement(value=-math.inf, note="")) == '{"value":null,"note":""}'
+
+
+def test_a_serializer_of_a_users_own_that_gives_nan_gives_null() -> None:
+    tp: Any = Annotated[int, PlainSerializer(lambda _: math.nan)]
+    assert encoder(list[tp])([5]) == "[null]"
+
+
+def nested(depth: int, innermost: object) -> object:
+    for _ in range(depth):
+        innermost = [innermost]
+    return innermost
+
+
+@pytest.mark.parametrize(
+    ("value", "same_but_for_nan"),
+    [
+        (nested(220, "NaN"), nested(220, "nan")),
+        ([10**5000, "Infinity"], [10**5000, "infinity"]),
+    ],
+    ids=["deep", "huge"],
+)
+def test_a_string_that_says_nan_makes_no_difference_to_what_can_be_sent(
+    value: Any, same_but_for_nan: Any
+) -> None:
+    assert str(encode(value)).lower() == encode(same_but_for_nan)
+
+
+class Text(str):
+    __slots__ = ()
+
+
+class Number(int):
+    pass
+
+
+def test_a_str_or_int_of_a_users_own_is_sent_as_one() -> None:
+    assert encode(Text("héllo")) == "héllo"
+    assert type(encode(Text("x"))) is str
+    assert encode(Number(5)) == "5"
+
+
+def generate() -> Iterator[int]:
+    yield 1
+
+
+KINDS = (
+    "send a str, bytes, int, bool, float, None, dict, list, enum, date, UUID, dataclass or"
+    " pydantic model"
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "start"),
+    [
+        (object(), "cannot send an object (Unable to serialize unknown type: <class 'object'>): "),
+        ([object()], "cannot send a list (Unable to serialize unknown type: <class 'object'>): "),
+        (
+            {"a": [{"b": object()}]},
+            "cannot send a dict (Unable to serialize unknown type: <class 'object'>): ",
+        ),
+        (int, "cannot send a type (Unable to serialize unknown type: <class 'type'>): "),
+        (
+            range(3),
+            "cannot send a range (Unable to serialize unknown type: <class 'range'>): ",
+        ),
+        (
+            ValueError("x"),
+            "cannot send a ValueError (Unable to serialize unknown type: <class 'ValueError'>): ",
+        ),
+        (generate(), "cannot send a generator: "),
+        (iter([1]), "cannot send a list_iterator: "),
+        (map(str, [1]), "cannot send a map: "),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("encode_it", [encode, encoder(list[int])])
+def test_anything_else_is_a_type_error_that_names_it(
+    encode_it: Any, value: Any, start: str
+) -> None:
+    with pytest.raises(TypeError) as caught:
+        encode_it(value)
+    assert str(caught.value) == start + KINDS
+
+
+def test_a_generator_that_cannot_be_sent_is_not_used_up() -> None:
+    generator = generate()
+    with pytest.raises(TypeError):
+        encode(generator)
+    assert list(generator) == [1]
+
+
+@pytest.mark.parametrize(
+    ("text", "position"), [("\ud800", 0), ("a\udfff", 1), ("é\ud83dé", 1)], ids=ascii
+)
+def test_a_text_with_a_lone_surrogate_is_a_value_error(text: str, position: int) -> None:
+    for send in (encode, encoder(str), encoder(Join), check_text):
+        with pytest.raises(ValueError, match="surrogate") as caught:
+            send(text)
+        assert str(caught.value) == (
+            f"cannot send this str: it holds a lone surrogate at position {position}"
+        )
+
+
+@pytest.mark.parametrize("text", ["", "abc", "héllo", "🎉"])
+def test_a_text_that_utf_8_carries_passes(text: str) -> None:
+    assert check_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "start"),
+    [
+        (["\ud800"], "cannot send this list: "),
+        ({"\ud800": 1}, "cannot send this dict: "),
+        ({"a": {"b": ["\ud800"]}}, "cannot send this dict: "),
+        (Join(room="lobby").model_copy(update={"room": "\ud800"}), "cannot send this Join: "),
+        (Text("\ud800"), "cannot send this str: "),
+        ([b"\xff"], "cannot send this list: "),
+        (nested(100_000, 1), "cannot send this list: "),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_value_that_holds_what_cannot_be_sent_is_a_value_error(value: Any, start: str) -> None:
+    with pytest.raises(ValueError, match=r"^cannot send this") as caught:
+        encode(value)
+    assert str(caught.value).startswith(start)
+
+
+def test_a_value_that_holds_itself_is_a_value_error() -> None:
+    numbers: list[Any] = [1]
+    numbers.append(numbers)
+    with pytest.raises(ValueError, match=r"^cannot send this list: .*Circular reference"):
+        encode(numbers)
+    table: dict[str, Any] = {"numbers": [1]}
+    table["itself"] = {"again": table}
+    with pytest.raises(ValueError, match=r"^cannot send this dict: .*Circular reference"):
+        encode(table)
+
+
+# ------------------------------------------------------------------- what is sent, of a set type
+
+
+@pytest.mark.parametrize("tp", [Any, Sendable], ids=["Any", "Sendable"])
+def test_where_no_type_is_set_each_value_is_sent_as_what_it_is(tp: Any) -> None:
+    assert encoder(tp) is encode
+
+
+class Base(BaseModel):
+    kind: str = "base"
+
+
+class Derived(Base):
+    hidden: str = "x"
+
+
+@pytest.mark.parametrize(
+    ("tp", "value", "message"),
+    [
+        (ClientMessage, Say(txt="hi"), '{"type":"say","txt":"hi"}'),
+        (Join | Say, Join(room="x"), '{"type":"join","room":"x"}'),
+        (list[Say], [Say(txt="hi")], '[{"type":"say","txt":"hi"}]'),
+        (Base, Derived(), '{"kind":"base"}'),
+        (Point, Point(math.nan), '{"x":null,"y":0.0}'),
+        (float, math.inf, "null"),
+        (int, 5, "5"),
+        (bool, True, "true"),
+        (int | None, None, "null"),
+        (Annotated[int, PlainSerializer(hex)], 255, '"0xff"'),
+        (Color, Color.RED, '"red"'),
+        (Movie, Movie(title="Brazil"), '{"title":"Brazil"}'),
+        (list[date], [date(2020, 2, 29)], '["2020-02-29"]'),
+    ],
+    ids=str,
+)
+def test_a_value_is_serialised_as_the_type_that_is_set(tp: Any, value: Any, message: str) -> None:
+    assert encoder(tp)(value) == message
+
+
+@pytest.mark.parametrize(
+    ("value", "message"), [("hi", "hi"), (b"\xff", b"\xff"), (bytearray(b"\xff"), b"\xff")]
+)
+def test_a_str_or_bytes_is_sent_as_it_is_whatever_type_is_set(
+    value: Any, message: str | bytes
+) -> None:
+    assert encoder(Join)(value) == message
+
+
+def test_that_a_value_is_of_the_type_is_left_to_the_type_checker() -> None:
+    """No error, and no warning either."""
+    assert encoder(Join)({"type": "other"}) == '{"type":"other"}'
+
+
+# -------------------------------------------------------------------------------- there and back
+
+ROUND_TRIPS: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
+    "str": (str, texts),
+    "bytes": (bytes, st.binary()),
+    "int": (int, st.integers()),
+    "bool": (bool, st.booleans()),
+    "dict": (dict, st.dictionaries(texts, json_values, max_size=3)),
+    "any JSON": (Any, json_values.filter(lambda value: not isinstance(value, str))),
+    "float": (float, finite),
+    "list of str": (list[str], st.lists(texts)),
+    "int enum": (Priority, st.sampled_from(Priority)),
+    "date": (date, st.dates()),
+    "datetime": (datetime, st.datetimes(timezones=st.just(UTC))),
+    "timedelta": (timedelta, st.timedeltas(timedelta(-999), timedelta(999))),
+    "Decimal": (Decimal, st.decimals(allow_nan=False, allow_infinity=False)),
+    "UUID": (UUID, st.uuids()),
+    "model": (ClientMessage, st.builds(Join, room=texts) | st.builds(Say, txt=texts)),
+    "dataclass": (Point, st.builds(Point, finite)),
+    "TypedDict": (Movie, st.fixed_dictionaries({"title": texts})),
+    "set": (set[int], st.sets(st.integers())),
+    "optional": (int | None, st.none() | st.integers()),
+}
+
+
+@pytest.mark.parametrize("name", ROUND_TRIPS)
+@bounded
+@given(data=st.data())
+def test_what_is_sent_is_received_as_it_was(name: str, data: st.DataObject) -> None:
+    tp, values = ROUND_TRIPS[name]
+    value = data.draw(values)
+    assert caster(tp)(encode(value)) == value
+    assert caster(tp)(encoder(tp)(value)) == value
+
+
+@bounded
+@given(json_values)
+def test_whatever_is_sent_is_json_without_constants(value: object) -> None:
+    message = encode([value, math.nan, "NaN"])
+    assert Adapter(list[Any]).validate_json(message)[-2:] == [None, "NaN"]
+
+
+# -------------------------------------------------------------------------- inputs from a text
+
+
+@pytest.mark.parametrize(
+    ("tp", "text", "value"),
+    [
+        (str, "5", "5"),
+        (int, "5", 5),
+        (bool, "yes", True),
+        (float, "1.5", 1.5),
+        (int | str, "5", 5),
+        (int | str, "five", "five"),
+        (str | int, "5", "5"),
+        (int | None, "5", 5),
+        (int | str | None, "5", 5),
+        (str | None, "5", "5"),
+        (Color, "red", Color.RED),
+        (Priority, "2", Priority.HIGH),
+        (Priority | None, "2", Priority.HIGH),
+        (Switch, "true", Switch.ON),
+        (Literal[1, 2], "2", 2),
+        (Literal["a", 1], "1", 1),
+        (Literal["a", 1], "a", "a"),
+        (Literal[True], "true", True),
+        (Above3, "5", 5),
+        (Annotated[Above3 | str, "a note"], "5", 5),
+        (UserId, "5", 5),
+        (Alias, "5", 5),
+        (date, "2020-02-29", date(2020, 2, 29)),
+        (list[int], ["1", "2"], [1, 2]),
+        (list[int | str], ["1", "a"], [1, "a"]),
+        (list[Literal[1]], ["1"], [1]),
+        (tuple[int, ...], ["1", "2"], (1, 2)),
+        (tuple[int, str], ["1", "2"], (1, "2")),
+        (set[Priority], ["1"], {Priority.LOW}),
+        (list, ["1"], ["1"]),
+        (Movie, {"title": "Brazil"}, {"title": "Brazil"}),
+    ],
+    ids=str,
+)
+def test_an_input_is_cast_from_text(tp: Any, text: Any, value: Any) -> None:
+    received = input_caster(tp)(text)
+    assert received == value
+    assert type(received) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("tp", "text"),
+    [(int, "five"), (Color, "green"), (Priority, "3"), (Literal[1], "2"), (int | None, "null")],
+    ids=str,
+)
+def test_an_input_that_cannot_be_cast_is_a_value_error(tp: Any, text: str) -> None:
+    with pytest.raises(ValueError, match="Input should be"):
+        input_caster(tp)(text)
+
+
+def test_the_interpreters_limit_on_digits_is_the_one_the_tests_assume() -> None:
+    assert sys.get_int_max_str_digits() == 4300

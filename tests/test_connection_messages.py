@@ -1,0 +1,952 @@
+"""Messages: sending, receiving, and the conversations made of the two."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from enum import Enum
+from math import inf, nan
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+from anyio import current_time, wait_all_tasks_blocked
+from pydantic import BaseModel, Field
+
+from tests.asgi import Server, accept, binary, close, text
+from websocket_kit import (
+    CloseInfo,
+    WebSocket,
+    WebSocketCastError,
+    WebSocketDisconnectError,
+    WebSocketExpectError,
+    WebSocketHandshakeError,
+    WebSocketMessageTooBig,
+    WebSocketTimeoutError,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+class Say(BaseModel):
+    text: str
+
+
+class Shout(BaseModel):
+    loud: str = Field(serialization_alias="LOUD")
+
+
+class Color(Enum):
+    RED = "red"
+
+
+# -------------------------------------------------------------------------------------- sending
+
+
+@pytest.mark.parametrize(
+    ("message", "event"),
+    [
+        ("hi", text("hi")),
+        ("", text("")),
+        ("caf\u00e9", text("caf\u00e9")),
+        (b"\x00\xff", binary(b"\x00\xff")),
+        (bytearray(b"\x00"), binary(b"\x00")),
+        (memoryview(b"\x00"), binary(b"\x00")),
+        (True, text("true")),
+        (7, text("7")),
+        (None, text("null")),
+        (1.5, text("1.5")),
+        ({"a": [1]}, text('{"a":[1]}')),
+        (Say(text="hi"), text('{"text":"hi"}')),
+        (Color.RED, text('"red"')),
+    ],
+)
+async def test_a_message_is_sent_as_one_event(message: Any, event: Any) -> None:
+    server = Server()
+    async with server.websocket() as ws:
+        await ws.send(message)
+    assert server.sent == [accept(), event, close(1000)]
+
+
+@pytest.mark.parametrize(
+    ("message", "event"),
+    [
+        (Shout(loud="hi"), text('{"LOUD":"hi"}')),
+        ("plain", text("plain")),
+        (b"\x00", binary(b"\x00")),
+    ],
+)
+async def test_with_sends_set_a_message_is_serialised_as_that_type(
+    message: Any, event: Any
+) -> None:
+    server = Server()
+    async with server.websocket(sends=Shout | Say) as ws:
+        await ws.send(message)
+    assert server.sent[1] == event
+
+
+@pytest.mark.parametrize(
+    ("message", "error", "named"),
+    [
+        (object(), TypeError, "object"),
+        ({"a": object()}, TypeError, "object"),
+        ("a\ud800", ValueError, "lone surrogate"),
+        ({"a": "\ud800"}, ValueError, "dict"),
+    ],
+)
+async def test_what_cannot_be_sent_is_refused_and_the_connection_stays_open(
+    message: Any, error: type[Exception], named: str
+) -> None:
+    server = Server()
+    async with server.websocket() as ws:
+        with pytest.raises(error, match=named):
+            await ws.send(message)
+        assert server.tried == [accept()]
+        await ws.send("hi")
+    assert server.sent == [accept(), text("hi"), close(1000)]
+
+
+async def test_any_number_of_tasks_may_send_and_every_message_arrives_whole() -> None:
+    server = Server()
+    messages = [f"message {number}" for number in range(50)]
+    async with server.websocket() as ws:
+        async with anyio.create_task_group() as tasks:
+            for message in messages:
+                tasks.start_soon(ws.send, message)
+        sent = [event["text"] for event in server.sent[1:]]
+    assert sorted(sent) == sorted(messages)
+
+
+async def test_a_task_may_send_while_another_receives() -> None:
+    server = Server()
+    async with server.websocket() as ws, anyio.create_task_group() as tasks:
+        tasks.start_soon(ws.receive)
+        await wait_all_tasks_blocked()
+        await ws.send("meanwhile")
+        assert server.sent == [accept(), text("meanwhile")]
+        server.push("hi")
+
+
+class Odd(BaseException):
+    """What a server might raise of its own."""
+
+
+GONE = [OSError("gone"), RuntimeError("gone"), Exception("gone"), Odd("gone")]
+
+
+@pytest.mark.parametrize("gone", GONE, ids=repr)
+@pytest.mark.parametrize("message", ["hi", b"hi", {"a": 1}])
+async def test_whatever_a_server_raises_from_send_is_a_disconnect(
+    gone: BaseException, message: Any
+) -> None:
+    server = Server()
+    ws = server.websocket()
+    await ws.accept()
+    server.fails["websocket.send"] = gone
+    with pytest.raises(WebSocketDisconnectError) as caught:
+        await ws.send(message)
+    assert caught.value.__cause__ is gone
+    assert caught.value.code is None
+    assert ws.close_info == CloseInfo(None, "", "peer")
+
+
+async def test_after_a_failed_send_the_server_is_asked_nothing_more() -> None:
+    server = Server()
+    ws = server.websocket()
+    await ws.accept()
+    server.fails["websocket.send"] = OSError("gone")
+    with pytest.raises(WebSocketDisconnectError):
+        await ws.send("hi")
+    tried, receives = len(server.tried), server.receives
+    with pytest.raises(WebSocketDisconnectError):
+        await ws.send("hi")
+    with pytest.raises(WebSocketDisconnectError):
+        await ws.receive()
+    assert (len(server.tried), server.receives) == (tried, receives)
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+async def test_an_interrupt_in_the_server_is_no_disconnect(stop: type[BaseException]) -> None:
+    server = Server()
+    ws = server.websocket()
+    await ws.accept()
+    server.fails["websocket.send"] = stop()
+    with pytest.raises(stop):
+        await ws.send("hi")
+    assert ws.open
+
+
+async def test_a_cancelled_send_leaves_the_connection_open() -> None:
+    server = Server()
+    ws = server.websocket()
+    await ws.accept()
+    server.stuck.add("websocket.send")
+    with anyio.move_on_after(1):
+        await ws.send("hi")
+    server.stuck.clear()
+    await ws.send("again")
+    assert server.sent == [accept(), text("again")]
+
+
+async def test_a_send_that_fails_because_another_task_closed_is_no_disconnect() -> None:
+    server = Server()
+    ws = server.websocket()
+    await ws.accept()
+    server.stuck.add("websocket.send")
+
+    async def send() -> None:
+        with pytest.raises(WebSocketHandshakeError) as caught:
+            await ws.send("hi")
+        assert not isinstance(caught.value, WebSocketDisconnectError)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(send)
+        await wait_all_tasks_blocked()
+        await ws.close()
+        server.fails["websocket.send"] = RuntimeError("closed")
+        server.freed.set()
+    assert ws.close_info == CloseInfo(1000, "", "server")
+
+
+# ------------------------------------------------------------------------------------ receiving
+
+
+@pytest.mark.parametrize(
+    ("message", "tp", "value"),
+    [
+        ("hi", str, "hi"),
+        (b"caf\xc3\xa9", str, "caf\u00e9"),
+        ("caf\u00e9", bytes, b"caf\xc3\xa9"),
+        (b"\x00", bytes, b"\x00"),
+        ("5", int, 5),
+        (b"5", int, 5),
+        ("true", bool, True),
+        ('{"a": 1}', dict, {"a": 1}),
+        ('{"text": "hi"}', Say, Say(text="hi")),
+        (b'{"text": "hi"}', Say | Shout, Say(text="hi")),
+        ("[1, 2]", list[int], [1, 2]),
+        ("null", None, None),
+    ],
+)
+async def test_a_message_is_cast_to_the_type_asked_for(message: Any, tp: Any, value: Any) -> None:
+    async with Server(message).websocket() as ws:
+        assert await ws.receive(tp) == value
+
+
+@pytest.mark.parametrize(
+    ("receives", "message", "value"),
+    [(str, "5", "5"), (str, b"5", "5"), (int, "5", 5), (Say, '{"text": "hi"}', Say(text="hi"))],
+)
+async def test_without_a_type_it_is_cast_to_the_connections(
+    receives: Any, message: Any, value: Any
+) -> None:
+    async with Server(message).websocket(receives=receives) as ws:
+        assert await ws.receive() == value
+
+
+async def test_the_type_asked_for_stands_before_the_connections() -> None:
+    async with Server("5").websocket(receives=int) as ws:
+        assert await ws.receive(str) == "5"
+
+
+@pytest.mark.parametrize(
+    ("event", "value"),
+    [
+        ({"text": "hi", "bytes": None}, "hi"),
+        ({"text": None, "bytes": b"hi"}, "hi"),
+        ({"text": "", "bytes": None}, ""),
+        ({"bytes": b""}, ""),
+        ({}, ""),
+    ],
+)
+async def test_an_event_is_text_where_its_text_is_not_none(event: Any, value: str) -> None:
+    async with Server({"type": "websocket.receive", **event}).websocket() as ws:
+        assert await ws.receive() == value
+
+
+async def test_after_a_bad_message_the_next_one_is_received() -> None:
+    async with Server("five", b"\xff", "5").websocket() as ws:
+        with pytest.raises(WebSocketCastError):
+            await ws.receive(int)
+        with pytest.raises(WebSocketCastError):
+            await ws.receive()
+        assert ws.open
+        assert await ws.receive(int) == 5
+
+
+async def test_a_type_that_pydantic_does_not_know_loses_no_message() -> None:
+    async with Server("hi").websocket() as ws:
+        with pytest.raises(TypeError):
+            await ws.receive(anyio.Event)
+        assert await ws.receive() == "hi"
+
+
+async def test_a_second_task_cannot_receive_at_the_same_time() -> None:
+    server = Server()
+    received: list[str] = []
+
+    async def receive(ws: WebSocket) -> None:
+        received.append(await ws.receive())
+
+    async with server.websocket() as ws, anyio.create_task_group() as tasks:
+        tasks.start_soon(receive, ws)
+        await wait_all_tasks_blocked()
+        with pytest.raises(anyio.BusyResourceError):
+            await ws.receive()
+        with pytest.raises(anyio.BusyResourceError):
+            await ws.receive(timeout=1)
+        with pytest.raises(anyio.BusyResourceError):
+            await anext(aiter(ws))
+        server.push("hi")
+    assert received == ["hi"]
+
+
+async def test_a_cancelled_receive_loses_no_message() -> None:
+    server = Server()
+    async with server.websocket() as ws:
+        with anyio.move_on_after(1):
+            await ws.receive()
+        server.push("hi")
+        assert await ws.receive() == "hi"
+
+
+@pytest.mark.parametrize(
+    ("event", "code", "reason"),
+    [
+        ({"code": 1000}, 1000, ""),
+        ({"code": 4000, "reason": "caf\u00e9"}, 4000, "caf\u00e9"),
+        ({"code": 1001, "reason": None}, 1001, ""),
+        ({"code": 1005}, None, ""),
+        ({"code": 1006, "reason": ""}, None, ""),
+        ({"code": None}, None, ""),
+        ({}, None, ""),
+    ],
+)
+async def test_a_peer_that_leaves_is_a_disconnect_with_its_code_and_reason(
+    event: Any, code: int | None, reason: str
+) -> None:
+    ws = Server({"type": "websocket.disconnect", **event}).websocket()
+    await ws.accept()
+    with pytest.raises(WebSocketDisconnectError) as caught:
+        await ws.receive()
+    assert (caught.value.code, caught.value.reason) == (code, reason)
+    assert ws.close_info == CloseInfo(code, reason, "peer")
+    assert not ws.open
+
+
+@pytest.mark.parametrize("timeout", [{}, {"timeout": 5}], ids=["plain", "timeout"])
+@pytest.mark.parametrize("gone", GONE, ids=repr)
+async def test_whatever_a_server_raises_from_receive_is_a_disconnect(
+    gone: BaseException, timeout: Any
+) -> None:
+    ws = Server(gone).websocket()
+    await ws.accept()
+    with pytest.raises(WebSocketDisconnectError) as caught:
+        await ws.receive(**timeout)
+    assert caught.value.__cause__ is gone
+    assert ws.close_info == CloseInfo(None, "", "peer")
+
+
+async def test_after_the_peer_left_later_calls_answer_from_memory() -> None:
+    server = Server()
+    server.leave(4000, "bye")
+    ws = server.websocket()
+    await ws.accept()
+    for _ in range(3):
+        with pytest.raises(WebSocketDisconnectError) as caught:
+            await ws.receive()
+        assert (caught.value.code, caught.value.reason) == (4000, "bye")
+    with pytest.raises(WebSocketDisconnectError):
+        await ws.send("hi")
+    assert server.receives == 2  # the handshake and the goodbye
+    assert server.tried == [accept()]
+
+
+@pytest.mark.parametrize("late", ["late", {"type": "websocket.disconnect", "code": 1000}])
+async def test_what_comes_after_our_own_close_is_no_message_and_no_disconnect(late: Any) -> None:
+    server = Server()
+    ws = server.websocket()
+    await ws.accept()
+
+    async def receive() -> None:
+        with pytest.raises(WebSocketHandshakeError, match="this end has closed") as caught:
+            await ws.receive()
+        assert not isinstance(caught.value, WebSocketDisconnectError)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(receive)
+        await wait_all_tasks_blocked()
+        await ws.close(1001)
+        server.push(late)
+    assert ws.close_info == CloseInfo(1001, "", "server")
+
+
+async def test_a_receive_that_raises_after_our_own_close_is_no_disconnect() -> None:
+    server = Server()
+    ws = server.websocket()
+    await ws.accept()
+
+    async def receive() -> None:
+        with pytest.raises(WebSocketHandshakeError, match="this end has closed"):
+            await ws.receive()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(receive)
+        await wait_all_tasks_blocked()
+        await ws.close(1001)
+        server.push(RuntimeError("closed"))
+    assert ws.close_info == CloseInfo(1001, "", "server")
+
+
+async def test_an_event_that_is_none_of_asgis_is_an_error_that_names_it() -> None:
+    async with Server({"type": "websocket.ping"}, "hi").websocket() as ws:
+        with pytest.raises(WebSocketHandshakeError, match=r"'websocket\.ping'"):
+            await ws.receive()
+        assert await ws.receive() == "hi"
+
+
+# ----------------------------------------------------------------------------------------- sizes
+
+
+@pytest.mark.parametrize(
+    ("limit", "message", "size"),
+    [
+        (8, "12345678", 8),
+        (8, b"12345678", 8),
+        (8, "\u00e9\u00e9\u00e9\u00e9", 8),
+        (8, "\U0001f600\U0001f600", 8),
+        (0, "", 0),
+        (1_048_576, "x" * 1_048_576, 1_048_576),
+    ],
+)
+async def test_a_message_of_exactly_the_limit_is_received(
+    limit: int, message: str | bytes, size: int
+) -> None:
+    encoded = message.encode() if isinstance(message, str) else message
+    assert len(encoded) == size
+    async with Server(message).websocket(max_message_bytes=limit) as ws:
+        assert await ws.receive(bytes) == encoded
+
+
+@pytest.mark.parametrize(
+    ("limit", "message", "size"),
+    [
+        (8, "123456789", 9),
+        (8, b"123456789", 9),
+        (8, "\u00e9\u00e9\u00e9\u00e9!", 9),
+        (8, "\U0001f600\U0001f600!", 9),
+        (8, "\u4e2d\u4e2d\u4e2d", 9),
+        (0, "x", 1),
+    ],
+)
+@pytest.mark.parametrize("tp", [str, bytes, dict])
+async def test_a_message_over_the_limit_is_dropped_unparsed(
+    limit: int, message: str | bytes, size: int, tp: Any
+) -> None:
+    async with Server(message, "").websocket(max_message_bytes=limit) as ws:
+        with pytest.raises(WebSocketMessageTooBig) as caught:
+            await ws.receive(tp)
+        assert (caught.value.size_bytes, caught.value.limit_bytes) == (size, limit)
+        assert await ws.receive() == ""
+
+
+async def test_a_mebibyte_is_the_limit_where_none_is_set() -> None:
+    async with Server("x" * 1_048_577).websocket() as ws:
+        with pytest.raises(WebSocketMessageTooBig) as caught:
+            await ws.receive()
+        assert caught.value.limit_bytes == 1_048_576
+
+
+async def test_none_sets_no_limit() -> None:
+    async with Server("x" * 2_000_000).websocket(max_message_bytes=None) as ws:
+        assert len(await ws.receive()) == 2_000_000
+
+
+# -------------------------------------------------------------------------------------- timeouts
+
+
+async def test_receive_waits_as_long_as_it_is_told() -> None:
+    server = Server()
+    async with server.websocket() as ws:
+        start = current_time()
+        with pytest.raises(WebSocketTimeoutError) as caught:
+            await ws.receive(timeout=2.5)
+        assert current_time() - start == pytest.approx(2.5)
+        assert caught.value.timeout == 2.5
+        assert ws.open
+        server.push("hi")
+        assert await ws.receive(timeout=2.5) == "hi"
+
+
+async def test_a_timeout_of_zero_takes_the_message_that_is_there() -> None:
+    async with Server("hi").websocket() as ws:
+        assert await ws.receive(timeout=0) == "hi"
+
+
+async def test_a_timeout_of_zero_waits_for_none_that_is_not() -> None:
+    async with Server().websocket() as ws:
+        start = current_time()
+        with pytest.raises(WebSocketTimeoutError) as caught:
+            await ws.receive(timeout=0)
+        assert caught.value.timeout == 0
+        assert current_time() == start
+
+
+@pytest.mark.parametrize(
+    ("timeout", "error"),
+    [(-1, ValueError), (nan, ValueError), (True, TypeError), ("1", TypeError)],
+)
+async def test_a_bad_timeout_is_refused_and_no_message_is_lost(
+    timeout: Any, error: type[Exception]
+) -> None:
+    async with Server("hi").websocket() as ws:
+        with pytest.raises(error):
+            await ws.receive(timeout=timeout)
+        assert await ws.receive(timeout=inf) == "hi"
+
+
+async def iterate(ws: WebSocket[str, str]) -> None:
+    async for _ in ws:
+        pass
+
+
+WAITS: dict[str, Callable[[WebSocket[str, str]], Awaitable[Any]]] = {
+    "receive": lambda ws: ws.receive(),
+    "pair": lambda ws: ws.pair("?"),
+    "pair, receiving first": lambda ws: ws.pair("!", recv_first=True),
+    "expect": lambda ws: ws.expect("hi"),
+    "iteration": iterate,
+    "answer": lambda ws: ws.answer(str.upper),
+}
+
+
+@pytest.mark.parametrize("wait", WAITS.values(), ids=WAITS)
+async def test_the_option_receive_timeout_bounds_every_receive(
+    wait: Callable[[WebSocket[str, str]], Awaitable[Any]],
+) -> None:
+    server = Server()
+    async with server.websocket(receive_timeout=3) as ws:
+        start = current_time()
+        with pytest.raises(WebSocketTimeoutError) as caught:
+            await wait(ws)
+        assert current_time() - start == pytest.approx(3)
+        assert caught.value.timeout == 3
+        server.push("hi")
+        assert await ws.receive() == "hi"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda ws: ws.receive(timeout=1),
+        lambda ws: ws.pair("?", timeout=1),
+        lambda ws: ws.expect("hi", timeout=1),
+    ],
+    ids=["receive", "pair", "expect"],
+)
+async def test_a_timeout_given_stands_before_the_option(call: Any) -> None:
+    async with Server().websocket(receive_timeout=3) as ws:
+        with pytest.raises(WebSocketTimeoutError) as caught:
+            await call(ws)
+        assert caught.value.timeout == 1
+
+
+async def test_a_timeout_of_none_waits_for_ever_whatever_the_option() -> None:
+    server = Server()
+    async with server.websocket(receive_timeout=3) as ws, anyio.create_task_group() as tasks:
+
+        async def push_late() -> None:
+            await anyio.sleep(30)
+            server.push("hi")
+
+        tasks.start_soon(push_late)
+        assert await ws.receive(timeout=None) == "hi"
+
+
+# ------------------------------------------------------------------------------------------ pair
+
+
+async def test_pair_sends_then_returns_what_is_received() -> None:
+    server = Server()
+    async with server.websocket() as ws, anyio.create_task_group() as tasks:
+
+        async def answer() -> None:
+            assert server.sent[1:] == [text("how many?")]
+            server.push("5")
+
+        async def ask() -> None:
+            assert await ws.pair("how many?", tp=int) == 5
+
+        tasks.start_soon(ask)
+        await wait_all_tasks_blocked()
+        await answer()
+
+
+async def test_pair_can_receive_first_and_returns_what_was_received() -> None:
+    server = Server()
+    async with server.websocket() as ws, anyio.create_task_group() as tasks:
+
+        async def take() -> None:
+            assert await ws.pair("taken", tp=int, recv_first=True) == 5
+
+        tasks.start_soon(take)
+        await wait_all_tasks_blocked()
+        assert server.sent[1:] == []
+        server.push("5")
+        await wait_all_tasks_blocked()
+        assert server.sent[1:] == [text("taken")]
+
+
+@pytest.mark.parametrize("recv_first", [False, True])
+async def test_pair_casts_to_the_connections_type_where_none_is_given(recv_first: bool) -> None:
+    async with Server("5").websocket(receives=int) as ws:
+        assert await ws.pair("?", recv_first=recv_first) == 5
+
+
+@pytest.mark.parametrize("recv_first", [False, True])
+@pytest.mark.parametrize(
+    ("message", "arguments", "error"),
+    [
+        (object(), {}, TypeError),
+        ("\ud800", {}, ValueError),
+        ("hi", {"tp": anyio.Event}, TypeError),
+        ("hi", {"timeout": -1}, ValueError),
+        ("hi", {"timeout": "1"}, TypeError),
+    ],
+    ids=["message", "surrogate", "type", "negative timeout", "no timeout"],
+)
+async def test_on_a_bad_argument_pair_sends_and_receives_nothing(
+    message: Any, arguments: Any, error: type[Exception], recv_first: bool
+) -> None:
+    server = Server("first")
+    async with server.websocket() as ws:
+        with pytest.raises(error):
+            await ws.pair(message, recv_first=recv_first, **arguments)
+        assert server.tried == [accept()]
+        assert await ws.receive() == "first"
+
+
+async def test_pair_sends_nothing_while_another_task_receives() -> None:
+    server = Server()
+    async with server.websocket() as ws, anyio.create_task_group() as tasks:
+        tasks.start_soon(ws.receive)
+        await wait_all_tasks_blocked()
+        with pytest.raises(anyio.BusyResourceError):
+            await ws.pair("?")
+        assert server.tried == [accept()]
+        server.push("hi")
+
+
+async def test_after_a_bad_message_pair_that_receives_first_sends_nothing() -> None:
+    server = Server("five")
+    async with server.websocket() as ws:
+        with pytest.raises(WebSocketCastError):
+            await ws.pair("taken", tp=int, recv_first=True)
+        assert server.sent == [accept()]
+
+
+async def test_pair_that_gets_a_bad_answer_leaves_the_connection_open() -> None:
+    server = Server("five", "5")
+    async with server.websocket() as ws:
+        with pytest.raises(WebSocketCastError):
+            await ws.pair("how many?", tp=int)
+        assert await ws.receive(int) == 5
+
+
+@pytest.mark.parametrize("recv_first", [False, True])
+async def test_pair_with_a_peer_that_leaves_is_a_disconnect(recv_first: bool) -> None:
+    server = Server()
+    server.leave(1001)
+    ws = server.websocket()
+    await ws.accept()
+    with pytest.raises(WebSocketDisconnectError) as caught:
+        await ws.pair("?", recv_first=recv_first)
+    assert caught.value.code == 1001
+
+
+async def test_pair_whose_answer_comes_too_late_has_still_sent() -> None:
+    server = Server()
+    async with server.websocket() as ws:
+        with pytest.raises(WebSocketTimeoutError):
+            await ws.pair("?", timeout=2)
+        assert server.sent == [accept(), text("?")]
+
+
+# ---------------------------------------------------------------------------------------- expect
+
+
+@pytest.mark.parametrize(
+    ("expected", "message"),
+    [
+        ("hi", "hi"),
+        (b"\x00", b"\x00"),
+        (b"hi", "hi"),
+        (bytearray(b"hi"), b"hi"),
+        (memoryview(b"hi"), b"hi"),
+        (5, "5"),
+        (True, "true"),
+        (False, "0"),
+        ({"a": 1}, '{ "a": 1 }'),
+        ([1, 2], "[1, 2]"),
+        (1.5, "1.5"),
+        (None, "null"),
+        (Say(text="hi"), '{"text": "hi"}'),
+        (Color.RED, "red"),
+    ],
+)
+async def test_expect_takes_an_equal_message_and_returns_none(expected: Any, message: Any) -> None:
+    async with Server(message).websocket() as ws:
+        assert await ws.expect(expected) is None  # type: ignore[func-returns-value]
+
+
+@pytest.mark.parametrize(
+    ("expected", "message", "received"),
+    [
+        ("hi", "ho", "ho"),
+        (5, "6", 6),
+        (True, "false", False),
+        ({"a": 1}, '{"a": 2}', {"a": 2}),
+        (Say(text="hi"), '{"text": "ho"}', Say(text="ho")),
+    ],
+)
+async def test_expect_says_what_came_instead(expected: Any, message: str, received: Any) -> None:
+    async with Server(message, "next").websocket() as ws:
+        with pytest.raises(WebSocketExpectError) as caught:
+            await ws.expect(expected)
+        assert caught.value.expected == expected
+        assert caught.value.received == received
+        assert not isinstance(caught.value, WebSocketCastError)
+        assert await ws.receive() == "next"
+
+
+@pytest.mark.parametrize(
+    ("expected", "message"),
+    [(5, "five"), (True, "yes"), (None, "nothing"), (Color.RED, "blue"), (Say(text="hi"), "[]")],
+)
+async def test_expect_fails_likewise_on_what_is_not_even_of_its_type(
+    expected: Any, message: str
+) -> None:
+    async with Server(message, "next").websocket() as ws:
+        with pytest.raises(WebSocketExpectError):
+            await ws.expect(expected)
+        assert await ws.receive() == "next"
+
+
+async def test_expect_times_out() -> None:
+    async with Server().websocket() as ws:
+        with pytest.raises(WebSocketTimeoutError):
+            await ws.expect("hi", timeout=1)
+
+
+async def test_expect_meets_a_peer_that_leaves() -> None:
+    server = Server()
+    server.leave()
+    ws = server.websocket()
+    await ws.accept()
+    with pytest.raises(WebSocketDisconnectError):
+        await ws.expect("hi")
+
+
+# ------------------------------------------------------------------------------------- iteration
+
+
+async def test_iteration_gives_the_connections_type() -> None:
+    server = Server("1", b"2")
+    server.leave()
+    ws = server.websocket(receives=int)
+    await ws.accept()
+    assert [number async for number in ws] == [1, 2]
+
+
+async def test_iter_gives_another_type() -> None:
+    server = Server("1", "2")
+    server.leave()
+    ws = server.websocket()
+    await ws.accept()
+    assert [number async for number in ws.iter(int)] == [1, 2]
+
+
+async def test_iter_without_a_type_gives_the_connections() -> None:
+    server = Server("1")
+    server.leave()
+    ws = server.websocket()
+    await ws.accept()
+    assert [message async for message in ws.iter()] == ["1"]
+
+
+DISCONNECT = {"type": "websocket.disconnect", "code": 1001, "reason": "bye"}
+
+
+async def close_it(ws: WebSocket) -> None:
+    await ws.close(4000, "enough")
+
+
+async def nothing(_: WebSocket) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("end", "during", "info"),
+    [
+        (DISCONNECT, nothing, CloseInfo(1001, "bye", "peer")),
+        ({"type": "websocket.disconnect"}, nothing, CloseInfo(None, "", "peer")),
+        (OSError("gone"), nothing, CloseInfo(None, "", "peer")),
+        ("more", close_it, CloseInfo(4000, "enough", "server")),
+    ],
+    ids=["the peer", "the peer without a code", "the transport", "this end"],
+)
+async def test_iteration_ends_whoever_ended_it_and_close_info_says_how(
+    end: Any, during: Callable[[WebSocket], Awaitable[None]], info: CloseInfo
+) -> None:
+    ws = Server("one", end).websocket()
+    await ws.accept()
+    received: list[str] = []
+    async for message in ws:
+        received.append(message)
+        await during(ws)
+    assert received == ["one"]
+    assert ws.close_info == info
+
+
+async def test_iteration_ends_when_a_send_in_it_found_the_peer_gone() -> None:
+    server = Server("one", "two")
+    ws = server.websocket()
+    await ws.accept()
+    server.fails["websocket.send"] = OSError("gone")
+    received: list[str] = []
+    async for message in ws:
+        received.append(message)
+        with pytest.raises(WebSocketDisconnectError):
+            await ws.send("thanks")
+    assert received == ["one"]
+
+
+async def test_iteration_ends_when_another_task_closes() -> None:
+    server = Server()
+    ws = server.websocket()
+    await ws.accept()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(iterate, ws)
+        await wait_all_tasks_blocked()
+        await ws.close()
+        server.leave(1000)
+    assert ws.close_info == CloseInfo(1000, "", "server")
+
+
+async def test_iteration_over_a_connection_that_is_over_ends_at_once() -> None:
+    ws = Server().websocket()
+    await ws.reject()
+    assert [message async for message in ws] == []
+
+
+async def test_iteration_before_accept_is_an_error() -> None:
+    with pytest.raises(WebSocketHandshakeError, match=r"call accept\(\) first"):
+        await anext(aiter(Server().websocket()))
+
+
+async def test_a_bad_message_comes_out_of_the_loop_and_a_new_loop_goes_on() -> None:
+    server = Server("1", "two", "3")
+    server.leave()
+    ws = server.websocket(receives=int)
+    await ws.accept()
+    received: list[int] = []
+    with pytest.raises(WebSocketCastError):
+        async for number in ws:
+            received.append(number)
+    async for number in ws:
+        received.append(number)
+    assert received == [1, 3]
+
+
+async def test_a_loop_can_be_left_and_taken_up_again() -> None:
+    async with Server("one", "two").websocket() as ws:
+        async for message in ws:
+            assert message == "one"
+            break
+        assert await ws.receive() == "two"
+
+
+# ---------------------------------------------------------------------------------------- answer
+
+
+async def shout(message: str) -> str:
+    await anyio.lowlevel.checkpoint()
+    return message.upper()
+
+
+class Length:
+    """A callable object."""
+
+    async def __call__(self, message: str) -> int:
+        return len(message)
+
+
+@pytest.mark.parametrize(
+    ("function", "answers"),
+    [
+        (str.upper, [text("ONE"), text("TWO")]),
+        (shout, [text("ONE"), text("TWO")]),
+        (Length(), [text("3"), text("3")]),
+        (lambda message: {"was": message}, [text('{"was":"one"}'), text('{"was":"two"}')]),
+        (lambda message: message if message == "two" else None, [text("two")]),
+        (lambda message: message == "two", [text("false"), text("true")]),
+        (lambda message: "", [text(""), text("")]),
+    ],
+    ids=["plain", "async", "object", "dict", "none", "bool", "empty"],
+)
+async def test_answer_sends_what_the_function_makes_of_each_message(
+    function: Any, answers: list[Any]
+) -> None:
+    server = Server("one", "two")
+    server.leave()
+    ws = server.websocket()
+    await ws.accept()
+    await ws.answer(function)
+    assert server.sent == [accept(), *answers]
+
+
+async def test_answer_returns_when_the_peer_leaves_while_it_answers() -> None:
+    server = Server("one", "two")
+    ws = server.websocket()
+    await ws.accept()
+    server.fails["websocket.send"] = OSError("gone")
+    await ws.answer(str.upper)
+    assert ws.close_info == CloseInfo(None, "", "peer")
+
+
+async def test_answer_returns_when_the_function_closes_the_connection() -> None:
+    server = Server("quit", "more")
+    ws = server.websocket()
+    await ws.accept()
+
+    async def quit_at_once(_: str) -> None:
+        await ws.close()
+
+    await ws.answer(quit_at_once)
+    assert server.sent == [accept(), close(1000)]
+
+
+async def test_an_error_in_the_function_comes_out_of_answer() -> None:
+    async with Server("one", "two").websocket() as ws:
+        with pytest.raises(ZeroDivisionError):
+            await ws.answer(lambda _: 1 // 0)
+        assert await ws.receive() == "two"
+
+
+async def test_a_bad_message_comes_out_of_answer() -> None:
+    async with Server("one", "2").websocket(receives=int) as ws:
+        with pytest.raises(WebSocketCastError):
+            await ws.answer(lambda number: number + 1)
+        assert await ws.receive() == 2
+
+
+async def test_the_disconnect_of_another_connection_comes_out_of_answer() -> None:
+    def fail(_: str) -> str:
+        raise WebSocketDisconnectError
+
+    async with Server("one").websocket() as ws:
+        with pytest.raises(WebSocketDisconnectError):
+            await ws.answer(fail)
+        assert ws.open
+
+

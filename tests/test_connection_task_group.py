@@ -1,0 +1,815 @@
+"""Sending while receiving: ``task_group`` and ``send_each``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+import pytest
+from anyio import current_time, sleep, sleep_forever, wait_all_tasks_blocked
+
+from tests.asgi import Server, accept, close, text
+from websocket_kit import (
+    CloseInfo,
+    WebSocket,
+    WebSocketDisconnectError,
+    WebSocketHandshakeError,
+    WebSocketTimeoutError,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+async def connect(server: Server, **options: Any) -> WebSocket[Any, Any]:
+    ws = server.websocket(**options)
+    await ws.accept()
+    return ws
+
+
+# ------------------------------------------------------------------------------- ordinary service
+
+
+async def test_one_task_receives_while_another_sends() -> None:
+    server = Server()
+    ws = await connect(server)
+    received: list[str] = []
+
+    async def receive() -> None:
+        received.extend([await ws.receive(), await ws.receive()])
+
+    async def send() -> None:
+        await ws.send("one")
+        await ws.send("two")
+
+    async with ws.task_group() as tasks:
+        tasks.start_soon(receive)
+        tasks.start_soon(send)
+        await wait_all_tasks_blocked()
+        server.push("hi", "ho")
+    assert received == ["hi", "ho"]
+    assert server.sent == [accept(), text("one"), text("two")]
+    assert ws.open
+
+
+async def test_it_waits_for_its_tasks_and_then_stops_reading() -> None:
+    server = Server()
+    ws = await connect(server)
+    async with ws.task_group() as tasks:
+        tasks.start_soon(sleep, 10)
+    assert current_time() == pytest.approx(10, abs=1)
+    server.push("hi")
+    await wait_all_tasks_blocked()
+    assert await ws.receive() == "hi"
+
+
+async def test_the_body_may_receive_itself() -> None:
+    ws = await connect(Server("hi"))
+    async with ws.task_group():
+        assert await ws.receive() == "hi"
+
+
+async def test_iteration_in_it_ends_when_the_peer_leaves() -> None:
+    server = Server("one", "two")
+    server.leave(1001)
+    ws = await connect(server)
+    received: list[str] = []
+    with pytest.raises(WebSocketDisconnectError):
+        async with ws.task_group():
+            received.extend([message async for message in ws])
+    assert received == ["one", "two"]
+    assert ws.close_info == CloseInfo(1001, "", "peer")
+
+
+# ------------------------------------------------------------------------------- the peer leaves
+
+
+async def test_when_the_peer_leaves_and_nobody_receives_every_task_is_cancelled_at_once() -> None:
+    server = Server()
+    ws = await connect(server)
+    cancelled: list[str] = []
+
+    async def wait(name: str) -> None:
+        try:
+            await sleep_forever()
+        finally:
+            cancelled.append(name)
+
+    start = current_time()
+    with pytest.raises(WebSocketDisconnectError) as caught:
+        async with ws.task_group() as tasks:
+            tasks.start_soon(wait, "child")
+            await wait_all_tasks_blocked()
+            start = current_time()
+            server.leave(4001, "bye")
+            await wait("body")
+    assert sorted(cancelled) == ["body", "child"]
+    assert current_time() == start
+    assert (caught.value.code, caught.value.reason) == (4001, "bye")
+
+
+async def test_messages_that_nobody_receives_do_not_delay_that() -> None:
+    server = Server("one", "two")
+    server.leave()
+    ws = await connect(server)
+    start = current_time()
+    with pytest.raises(WebSocketDisconnectError):
+        async with ws.task_group():
+            await sleep_forever()
+    assert current_time() == start
+
+
+async def test_what_the_peer_sent_before_is_delivered_to_a_task_that_receives() -> None:
+    server = Server()
+    ws = await connect(server)
+    received: list[str] = []
+
+    async def receive_slowly() -> None:
+        while True:
+            received.append(await ws.receive())
+            await sleep(0.5)
+
+    with pytest.raises(WebSocketDisconnectError):
+        async with ws.task_group() as tasks:
+            tasks.start_soon(receive_slowly)
+            await wait_all_tasks_blocked()
+            server.push("one", "two", "three")
+            server.leave()
+    assert received == ["one", "two", "three"]
+
+
+async def test_the_task_that_receives_hears_of_the_goodbye_itself() -> None:
+    server = Server()
+    ws = await connect(server)
+    heard: list[int | None] = []
+
+    async def receive() -> None:
+        try:
+            await ws.receive()
+        except WebSocketDisconnectError as error:
+            heard.append(error.code)
+
+    with pytest.raises(WebSocketDisconnectError):
+        async with ws.task_group() as tasks:
+            tasks.start_soon(receive)
+            await wait_all_tasks_blocked()
+            server.leave(4001)
+    assert heard == [4001]
+
+
+async def test_a_task_that_stays_away_for_over_a_second_is_not_waited_for() -> None:
+    server = Server()
+    ws = await connect(server)
+    received: list[str] = []
+
+    async def receive_too_slowly() -> None:
+        while True:
+            received.append(await ws.receive())
+            await sleep(30)
+
+    start = current_time()
+    with pytest.raises(WebSocketDisconnectError):
+        async with ws.task_group() as tasks:
+            tasks.start_soon(receive_too_slowly)
+            await wait_all_tasks_blocked()
+            start = current_time()
+            server.push("one", "two")
+            server.leave()
+    assert received == ["one"]
+    assert current_time() - start == pytest.approx(1)
+
+
+async def test_the_messages_left_by_an_earlier_group_are_delivered_before_the_goodbye() -> None:
+    server = Server("one", "two", "three")
+    ws = await connect(server)
+    async with ws.task_group():
+        await wait_all_tasks_blocked()
+    received: list[str] = []
+
+    async def receive_slowly() -> None:
+        while True:
+            received.append(await ws.receive())
+            await sleep(0.5)
+
+    with pytest.raises(WebSocketDisconnectError):
+        async with ws.task_group() as tasks:
+            tasks.start_soon(receive_slowly)
+            await wait_all_tasks_blocked()
+            server.leave()
+    assert received == ["one", "two", "three"]
+
+
+async def test_the_disconnect_is_bare_though_every_task_met_it() -> None:
+    server = Server()
+    ws = await connect(server)
+
+    async def send() -> None:
+        await sleep(1)
+        await ws.send("hi")
+
+    with pytest.raises(WebSocketDisconnectError) as caught:
+        async with ws.task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(send)
+            await wait_all_tasks_blocked()
+            server.fails["websocket.send"] = OSError("gone")
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+async def test_a_send_that_finds_the_peer_gone_ends_the_group_even_if_it_is_caught() -> None:
+    server = Server()
+    ws = await connect(server)
+    with pytest.raises(WebSocketDisconnectError):
+        async with ws.task_group():
+            server.fails["websocket.send"] = OSError("gone")
+            with pytest.raises(WebSocketDisconnectError):
+                await ws.send("hi")
+            await sleep_forever()
+
+
+async def test_a_receive_that_raises_in_the_server_is_the_cause() -> None:
+    gone = OSError("gone")
+    ws = await connect(Server(gone))
+    with pytest.raises(WebSocketDisconnectError) as caught:
+        async with ws.task_group():
+            await sleep_forever()
+    assert caught.value.__cause__ is gone
+
+
+async def test_after_the_end_the_server_is_asked_for_nothing_more() -> None:
+    server = Server("one")
+    server.leave()
+    ws = await connect(server)
+    with pytest.raises(WebSocketDisconnectError):
+        async with ws.task_group():
+            await sleep_forever()
+    receives = server.receives
+    with pytest.raises(WebSocketDisconnectError):
+        await ws.receive()
+    with pytest.raises(WebSocketDisconnectError):
+        async with ws.task_group():
+            pass
+    assert server.receives == receives
+
+
+# ------------------------------------------------------------------------------------ the buffer
+
+
+async def test_a_full_buffer_stops_the_reading() -> None:
+    server = Server("one", "two", "three", "four")
+    ws = await connect(server)
+    async with ws.task_group(buffer=2):
+        await wait_all_tasks_blocked()
+        assert server.receives == 3  # the handshake, and two messages
+        assert await ws.receive() == "one"
+        await wait_all_tasks_blocked()
+        assert server.receives == 4
+        assert [await ws.receive() for _ in range(3)] == ["two", "three", "four"]
+
+
+async def test_sixty_four_messages_may_wait_where_nothing_is_said() -> None:
+    server = Server(*["hi"] * 100)
+    ws = await connect(server)
+    async with ws.task_group():
+        await wait_all_tasks_blocked()
+        assert server.receives == 65
+
+
+async def test_a_goodbye_behind_a_full_buffer_shows_at_the_next_send() -> None:
+    server = Server("one")
+    server.leave()
+    ws = await connect(server)
+    with pytest.raises(WebSocketDisconnectError):
+        async with ws.task_group(buffer=1):
+            await sleep(30)
+            assert ws.open
+            server.fails["websocket.send"] = OSError("gone")
+            await ws.send("hi")
+
+
+async def test_a_buffer_of_zero_discards_what_comes_in_and_notices_the_goodbye() -> None:
+    server = Server("one", "two")
+    ws = await connect(server)
+    with pytest.raises(WebSocketDisconnectError):
+        async with ws.task_group(buffer=0):
+            await ws.send("hi")
+            await wait_all_tasks_blocked()
+            server.push("three")
+            server.leave()
+            await sleep_forever()
+    assert server.sent == [accept(), text("hi")]
+
+
+async def receive_all(ws: WebSocket) -> None:
+    async for _ in ws:
+        pass
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda ws: ws.receive(),
+        lambda ws: ws.receive(timeout=1),
+        lambda ws: ws.expect("one"),
+        lambda ws: ws.pair("?"),
+        lambda ws: ws.pair("!", recv_first=True),
+        receive_all,
+    ],
+    ids=["receive", "with a timeout", "expect", "pair", "pair, receiving first", "iteration"],
+)
+async def test_receiving_beside_a_buffer_of_zero_is_refused_and_nothing_is_sent(call: Any) -> None:
+    server = Server("one")
+    ws = await connect(server)
+    async with ws.task_group(buffer=0):
+        with pytest.raises(WebSocketHandshakeError, match="give it a buffer"):
+            await call(ws)
+    assert server.tried == [accept()]
+    assert ws.open
+
+
+async def test_a_negative_buffer_is_refused() -> None:
+    ws = await connect(Server())
+    with pytest.raises(ValueError, match="buffer"):
+        ws.task_group(buffer=-1)
+
+
+# ------------------------------------------------------------------------------------- leftovers
+
+
+async def test_what_was_not_received_is_there_after_the_group_in_order() -> None:
+    server = Server("one", "two", "three")
+    ws = await connect(server)
+    async with ws.task_group():
+        assert await ws.receive() == "one"
+        await wait_all_tasks_blocked()
+    server.push("four")
+    assert [await ws.receive() for _ in range(3)] == ["two", "three", "four"]
+
+
+async def test_what_two_groups_left_stays_in_order() -> None:
+    server = Server("one", "two")
+    ws = await connect(server)
+    async with ws.task_group():
+        await wait_all_tasks_blocked()
+    server.push("three", "four")
+    async with ws.task_group():
+        assert await ws.receive() == "one"
+        await wait_all_tasks_blocked()
+    server.push("five")
+    assert [await ws.receive() for _ in range(4)] == ["two", "three", "four", "five"]
+
+
+async def test_leftovers_are_cast_and_measured_like_any_message() -> None:
+    server = Server("5", "x" * 9)
+    ws = await connect(server, max_message_bytes=8)
+    async with ws.task_group():
+        await wait_all_tasks_blocked()
+    assert await ws.receive(int, timeout=1) == 5
+    with pytest.raises(Exception, match="limit is 8"):
+        await ws.receive()
+
+
+async def test_after_our_own_close_leftovers_are_not_received() -> None:
+    server = Server("one")
+    ws = await connect(server)
+    async with ws.task_group():
+        await wait_all_tasks_blocked()
+    await ws.close()
+    with pytest.raises(WebSocketHandshakeError, match="this end has closed"):
+        await ws.receive()
+
+
+# -------------------------------------------------------------------------------------- timeouts
+
+
+async def test_a_receives_timeout_never_cancels_the_servers_receive() -> None:
+    server = Server()
+    ws = await connect(server)
+    async with ws.task_group():
+        await wait_all_tasks_blocked()
+        for _ in range(3):
+            with pytest.raises(WebSocketTimeoutError):
+                await ws.receive(timeout=1)
+        assert server.receives == 2  # the handshake, and one that still waits
+        server.push("hi")
+        assert await ws.receive(timeout=1) == "hi"
+
+
+async def test_a_timeout_of_zero_takes_what_was_read_ahead() -> None:
+    server = Server("hi")
+    ws = await connect(server)
+    async with ws.task_group():
+        await wait_all_tasks_blocked()
+        assert await ws.receive(timeout=0) == "hi"
+        with pytest.raises(WebSocketTimeoutError):
+            await ws.receive(timeout=0)
+
+
+async def test_the_option_receive_timeout_holds_in_the_group() -> None:
+    ws = await connect(Server(), receive_timeout=2)
+    async with ws.task_group():
+        with pytest.raises(WebSocketTimeoutError):
+            await ws.receive()
+
+
+async def test_a_cancelled_receive_in_the_group_loses_no_message() -> None:
+    server = Server()
+    ws = await connect(server)
+    async with ws.task_group():
+        with anyio.move_on_after(1):
+            await ws.receive()
+        server.push("one", "two")
+        assert [await ws.receive(), await ws.receive()] == ["one", "two"]
+
+
+async def test_a_receive_cancelled_as_its_message_comes_loses_none() -> None:
+    server = Server()
+    ws = await connect(server)
+    scope = anyio.CancelScope()
+    received: list[str] = []
+
+    async def receive() -> None:
+        with scope:
+            received.append(await ws.receive())
+
+    async with ws.task_group() as tasks:
+        tasks.start_soon(receive)
+        await wait_all_tasks_blocked()
+        server.push("one")
+        scope.cancel()
+        await wait_all_tasks_blocked()
+        server.push("two")
+        while len(received) < 2:
+            received.append(await ws.receive())
+    assert received == ["one", "two"]
+
+
+# ------------------------------------------------------------------------------------ concurrency
+
+
+async def test_a_second_task_cannot_receive_at_the_same_time() -> None:
+    server = Server()
+    ws = await connect(server)
+    async with ws.task_group() as tasks:
+        tasks.start_soon(ws.receive)
+        await wait_all_tasks_blocked()
+        with pytest.raises(anyio.BusyResourceError):
+            await ws.receive()
+        server.push("hi")
+
+
+async def test_a_group_in_a_group_is_refused() -> None:
+    ws = await connect(Server("hi"))
+    async with ws.task_group():
+        with pytest.raises(anyio.BusyResourceError):
+            async with ws.task_group():
+                pass
+        assert await ws.receive() == "hi"
+
+
+async def test_a_group_beside_a_receive_is_refused() -> None:
+    server = Server()
+    ws = await connect(server)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ws.receive)
+        await wait_all_tasks_blocked()
+        with pytest.raises(anyio.BusyResourceError):
+            async with ws.task_group():
+                pass
+        server.push("hi")
+
+
+async def test_a_group_before_accept_is_refused() -> None:
+    with pytest.raises(WebSocketHandshakeError, match=r"call accept\(\) first"):
+        async with Server().websocket().task_group():
+            pass
+
+
+async def test_a_group_can_follow_a_group() -> None:
+    server = Server("one")
+    ws = await connect(server)
+    async with ws.task_group():
+        assert await ws.receive() == "one"
+    async with ws.task_group(buffer=0):
+        await ws.send("hi")
+    server.push("two")
+    assert await ws.receive() == "two"
+
+
+# ---------------------------------------------------------------------------------- other endings
+
+
+async def test_our_own_close_ends_a_pending_receive_with_a_plain_handshake_error() -> None:
+    server = Server()
+    ws = await connect(server)
+
+    async def receive() -> None:
+        with pytest.raises(WebSocketHandshakeError, match="this end has closed") as caught:
+            await ws.receive()
+        assert not isinstance(caught.value, WebSocketDisconnectError)
+
+    async with ws.task_group() as tasks:
+        tasks.start_soon(receive)
+        await wait_all_tasks_blocked()
+        await ws.close(1001)
+    assert server.sent == [accept(), close(1001)]
+    assert ws.close_info == CloseInfo(1001, "", "server")
+
+
+async def test_our_own_close_ends_iteration_in_another_task() -> None:
+    ws = await connect(Server())
+    async with ws.task_group() as tasks:
+        tasks.start_soon(receive_all, ws)
+        await wait_all_tasks_blocked()
+        await ws.close()
+    assert ws.close_info == CloseInfo(1000, "", "server")
+
+
+async def test_our_own_close_goes_out_when_the_servers_receive_is_free() -> None:
+    server = Server()
+    order: list[str] = []
+
+    async def receive() -> Any:
+        try:
+            return await server.receive()
+        finally:
+            order.append("receive ended")
+
+    async def send(event: Any) -> None:
+        order.append(event["type"])
+        await server.send(event)
+
+    ws = WebSocket(server.scope, receive, send)
+    await ws.accept()
+    async with ws.task_group():
+        await wait_all_tasks_blocked()
+        await ws.close()
+    assert order == ["receive ended", "websocket.accept", "receive ended", "websocket.close"]
+
+
+async def test_an_error_in_a_task_comes_as_a_group_and_the_connection_stays_open() -> None:
+    ws = await connect(Server())
+
+    async def fail() -> None:
+        msg = "boom"
+        raise ZeroDivisionError(msg)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        async with ws.task_group() as tasks:
+            tasks.start_soon(fail)
+            await sleep_forever()
+    assert [repr(error) for error in caught.value.exceptions] == ["ZeroDivisionError('boom')"]
+    assert ws.open
+
+
+async def test_an_error_beside_the_goodbye_comes_as_a_group() -> None:
+    server = Server()
+    ws = await connect(server)
+
+    async def fail_when_cancelled() -> None:
+        try:
+            await sleep_forever()
+        finally:
+            raise ZeroDivisionError
+
+    with pytest.raises(ExceptionGroup) as caught:
+        async with ws.task_group() as tasks:
+            tasks.start_soon(fail_when_cancelled)
+            await wait_all_tasks_blocked()
+            server.leave()
+    assert caught.group_contains(ZeroDivisionError)
+
+
+async def test_a_group_that_is_cancelled_from_outside_leaves_the_connection_as_it_is() -> None:
+    server = Server()
+    ws = await connect(server)
+    with anyio.move_on_after(1) as scope:
+        async with ws.task_group():
+            await sleep_forever()
+    assert scope.cancelled_caught
+    assert ws.open
+    server.push("hi")
+    assert await ws.receive() == "hi"
+
+
+async def test_a_group_can_be_cancelled_through_its_own_scope() -> None:
+    server = Server("one")
+    ws = await connect(server)
+    async with ws.task_group() as tasks:
+        await wait_all_tasks_blocked()
+        tasks.cancel_scope.cancel()
+    assert ws.open
+    assert await ws.receive() == "one"
+
+
+# ------------------------------------------------------------------------------------- send_each
+
+
+class Source:
+    """An async iterable that notes how it ends."""
+
+    def __init__(self, *items: Any, then: str = "end") -> None:
+        self.items = items
+        self.then = then
+        self.closed = False
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        try:
+            for item in self.items:
+                yield item
+            if self.then == "wait":
+                await sleep_forever()
+            if self.then == "fail":
+                raise ZeroDivisionError
+        finally:
+            self.closed = True
+
+
+async def test_send_each_sends_every_item_and_closes_the_source() -> None:
+    server = Server()
+    ws = await connect(server)
+    source = Source("one", {"two": 2})
+    await ws.send_each(source)
+    assert server.sent == [accept(), text("one"), text('{"two":2}')]
+    assert source.closed
+    assert ws.open
+
+
+async def test_send_each_discards_what_comes_in() -> None:
+    server = Server("one", "two")
+    ws = await connect(server)
+
+    async def slow() -> AsyncIterator[str]:
+        await wait_all_tasks_blocked()
+        yield "hi"
+
+    await ws.send_each(slow())
+    server.push("three")
+    assert await ws.receive() == "three"
+
+
+async def test_send_each_ends_the_moment_the_peer_leaves() -> None:
+    server = Server()
+    ws = await connect(server)
+    source = Source("one", then="wait")
+
+    async def send() -> None:
+        with pytest.raises(WebSocketDisconnectError) as caught:
+            await ws.send_each(source)
+        assert caught.value.code == 1001
+        assert source.closed
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(send)
+        await wait_all_tasks_blocked()
+        start = current_time()
+        server.leave(1001)
+    assert current_time() == start
+    assert server.sent == [accept(), text("one")]
+
+
+async def test_send_each_to_a_peer_that_is_gone_is_a_disconnect() -> None:
+    server = Server()
+    ws = await connect(server)
+    gone = server.fails["websocket.send"] = OSError("gone")
+    source = Source("one", "two")
+    with pytest.raises(WebSocketDisconnectError) as caught:
+        await ws.send_each(source)
+    assert caught.value.__cause__ is gone
+    assert source.closed
+
+
+async def test_an_item_that_cannot_be_sent_ends_send_each_and_closes_the_source() -> None:
+    server = Server()
+    ws = await connect(server)
+    source = Source("one", object(), "three")
+    with pytest.raises(TypeError, match="cannot send"):
+        await ws.send_each(source)
+    assert server.sent == [accept(), text("one")]
+    assert source.closed
+    assert ws.open
+
+
+async def test_an_error_of_the_source_comes_out_bare() -> None:
+    ws = await connect(Server())
+    source = Source("one", then="fail")
+    with pytest.raises(ZeroDivisionError):
+        await ws.send_each(source)
+    assert source.closed
+    assert ws.open
+
+
+async def test_an_error_of_the_source_keeps_its_cause() -> None:
+    ws = await connect(Server())
+
+    async def fail() -> AsyncIterator[str]:
+        yield "one"
+        msg = "why"
+        raise ZeroDivisionError from KeyError(msg)
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        await ws.send_each(fail())
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
+async def test_a_cancelled_send_each_closes_the_source() -> None:
+    ws = await connect(Server())
+    source = Source("one", then="wait")
+    with anyio.move_on_after(1) as scope:
+        await ws.send_each(source)
+    assert scope.cancelled_caught
+    assert source.closed
+    assert ws.open
+
+
+async def test_a_send_each_that_may_not_begin_closes_the_source() -> None:
+    items = aiter(Source("one"))
+    with pytest.raises(WebSocketHandshakeError, match=r"call accept\(\) first"):
+        await Server().websocket().send_each(items)
+    assert [item async for item in items] == []
+
+
+async def test_send_each_beside_a_receive_is_refused() -> None:
+    server = Server()
+    ws = await connect(server)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ws.receive)
+        await wait_all_tasks_blocked()
+        with pytest.raises(anyio.BusyResourceError):
+            await ws.send_each(Source("one"))
+        server.push("hi")
+    assert server.sent == [accept()]
+
+
+async def test_a_source_that_cannot_be_closed_is_left_alone() -> None:
+    class Three:
+        def __init__(self) -> None:
+            self.left = 3
+
+        def __aiter__(self) -> Three:
+            return self
+
+        async def __anext__(self) -> int:
+            if not self.left:
+                raise StopAsyncIteration
+            self.left -= 1
+            return self.left
+
+    server = Server()
+    ws = await connect(server)
+    await ws.send_each(Three())
+    assert server.sent == [accept(), text("2"), text("1"), text("0")]
+
+
+async def test_a_source_that_closes_slowly_is_given_one_second() -> None:
+    ws = await connect(Server())
+
+    class Slow:
+        def __aiter__(self) -> Slow:
+            return self
+
+        async def __anext__(self) -> str:
+            raise ZeroDivisionError
+
+        async def aclose(self) -> None:
+            await sleep_forever()
+
+    start = current_time()
+    with pytest.raises(ZeroDivisionError):
+        await ws.send_each(Slow())
+    assert current_time() - start == pytest.approx(1)
+
+
+async def test_send_each_in_a_task_group_leaves_receiving_to_the_group() -> None:
+    server = Server("hi")
+    ws = await connect(server)
+    async with ws.task_group() as tasks:
+        tasks.start_soon(ws.send_each, Source("one", "two"))
+        assert await ws.receive() == "hi"
+    assert server.sent == [accept(), text("one"), text("two")]
+
+
+async def test_send_each_in_a_task_group_ends_with_it() -> None:
+    server = Server()
+    ws = await connect(server)
+    source = Source("one", then="wait")
+    with pytest.raises(WebSocketDisconnectError):
+        async with ws.task_group() as tasks:
+            tasks.start_soon(ws.send_each, source)
+            await wait_all_tasks_blocked()
+            server.leave()
+    assert source.closed
+
+
+async def test_our_own_close_ends_send_each_with_a_plain_handshake_error() -> None:
+    server = Server()
+    ws = await connect(server)
+
+    async def items() -> AsyncIterator[str]:
+        yield "one"
+        await ws.close()
+        yield "two"
+
+    with pytest.raises(WebSocketHandshakeError, match="this end has closed"):
+        await ws.send_each(items())
+    assert server.sent == [accept(), text("one"), close(1000)]

@@ -1,0 +1,368 @@
+"""The chat of ``python -m websocket_kit``: its pages, its protocol, and who it lets go."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import anyio
+import pytest
+from starlette.types import ASGIApp
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from tests import asgi
+from websocket_kit import server
+from websocket_kit._demo.chat import app, rooms, router
+
+EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "chat" / "app.py"
+WAIT = 5.0
+
+Serve = Callable[[ASGIApp], AbstractContextManager[int]]
+
+
+@pytest.fixture(scope="module")
+def port(on_uvicorn: Serve) -> Iterator[int]:
+    """Where the chat is served."""
+    with on_uvicorn(app) as port:
+        yield port
+
+
+class Page(NamedTuple):
+    """What a GET gives."""
+
+    content_type: str
+    policy: str | None
+    text: str
+
+
+def get(port: int, path: str) -> Page:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"http://127.0.0.1:{port}{path}", timeout=WAIT) as response:
+        headers = response.headers
+        return Page(
+            headers.get_content_type(),
+            headers["content-security-policy"],
+            response.read().decode(),
+        )
+
+
+def enter(port: int, path: str) -> ClientConnection:
+    return connect(
+        f"ws://127.0.0.1:{port}{path}", open_timeout=WAIT, close_timeout=WAIT, proxy=None
+    )
+
+
+def hear(client: ClientConnection) -> Any:
+    return json.loads(client.recv(timeout=WAIT))
+
+
+def tell(client: ClientConnection, **message: str) -> None:
+    client.send(json.dumps(message))
+
+
+def refusal(port: int, path: str) -> int:
+    """The HTTP status that refuses a handshake."""
+    with pytest.raises(InvalidStatus) as refused:
+        enter(port, path)
+    return refused.value.response.status_code
+
+
+def close_code_after(port: int, message: str) -> int | None:
+    """The code that ends the connection of somebody who sends this."""
+    with enter(port, "/rooms/refused") as client:
+        hear(client)
+        client.send(message)
+        with pytest.raises(ConnectionClosed):
+            client.recv(timeout=WAIT)
+    return client.close_code
+
+
+# ------------------------------------------------------------------------------- the pages
+
+
+@pytest.mark.parametrize("path", ["/", "/rooms/lobby"])
+def test_every_address_gives_the_page(port: int, path: str) -> None:
+    page = get(port, path)
+    assert page.content_type == "text/html"
+    assert page.text.startswith("<!doctype html>")
+    assert '<base href="/">' in page.text
+
+
+def test_the_page_may_load_nothing_from_elsewhere(port: int) -> None:
+    policy = get(port, "/").policy
+    assert policy is not None
+    assert policy.startswith("default-src 'self'; connect-src 'self' ws: wss:;")
+
+
+@pytest.mark.parametrize(
+    ("file", "content_type"),
+    [
+        ("chat.css", "text/css"),
+        ("chat.js", "text/javascript"),
+        ("favicon.svg", "image/svg+xml"),
+    ],
+)
+def test_what_the_page_needs_is_served_beside_it(port: int, file: str, content_type: str) -> None:
+    assert f"static/{file}" in get(port, "/").text
+    assert get(port, f"/static/{file}").content_type == content_type
+
+
+def test_the_page_names_no_other_site(port: int) -> None:
+    texts = [get(port, f"/{path}").text for path in ("", "static/chat.css", "static/chat.js")]
+    assert re.findall(r"https?://\w+", "".join(texts)) == []
+
+
+def test_the_page_starts_from_where_it_is_mounted(
+    on_uvicorn: Serve, load_file: Callable[[Path], ModuleType]
+) -> None:
+    with on_uvicorn(load_file(EXAMPLE).app) as port:
+        assert '<base href="/chat/">' in get(port, "/chat/rooms/lobby").text
+        assert get(port, "/chat/static/chat.css").content_type == "text/css"
+        with enter(port, "/chat/rooms/lobby?name=Ada") as ada:
+            assert hear(ada)["you"] == "Ada"
+            assert get(port, "/").text == '{"lobby":1}'
+
+
+# ------------------------------------------------------------------------------- the protocol
+
+
+def test_whoever_enters_learns_its_name_and_who_is_there(port: int) -> None:
+    with enter(port, "/rooms/welcome?name=Ada") as ada:
+        hear(ada)
+        with enter(port, "/rooms/welcome?name=Grace") as grace:
+            assert hear(grace) == {"type": "welcome", "you": "Grace", "here": ["Ada", "Grace"]}
+
+
+def test_the_others_learn_who_joins_and_who_leaves(port: int) -> None:
+    with enter(port, "/rooms/notices?name=Ada") as ada:
+        hear(ada)
+        with enter(port, "/rooms/notices?name=Grace"):
+            assert hear(ada) == {"type": "joined", "name": "Grace"}
+        assert hear(ada) == {"type": "left", "name": "Grace"}
+
+
+def test_everyone_in_the_room_hears_what_is_said(port: int) -> None:
+    with (
+        enter(port, "/rooms/talk?name=Ada") as ada,
+        enter(port, "/rooms/talk?name=Grace") as grace,
+    ):
+        assert [hear(ada)["type"], hear(ada)["type"]] == ["welcome", "joined"]
+        assert hear(grace)["type"] == "welcome"
+        tell(ada, type="say", text="hello")
+        said = {"type": "said", "name": "Ada", "text": "hello"}
+        assert hear(ada) == said
+        assert hear(grace) == said
+
+
+def test_another_room_hears_nothing_of_it(port: int) -> None:
+    with enter(port, "/rooms/here?name=Ada") as ada, enter(port, "/rooms/there") as other:
+        assert [hear(ada)["type"], hear(other)["type"]] == ["welcome", "welcome"]
+        tell(ada, type="say", text="hello")
+        hear(ada)
+        tell(other, type="say", text="anybody?")
+        assert hear(other) == {"type": "said", "name": "guest", "text": "anybody?"}
+
+
+def test_the_others_learn_who_is_typing(port: int) -> None:
+    with enter(port, "/rooms/typing?name=Ada") as ada:
+        hear(ada)
+        tell(ada, type="typing")
+        assert hear(ada) == {"type": "typing", "name": "Ada"}
+
+
+def test_a_name_that_is_taken_gets_a_number(port: int) -> None:
+    path = "/rooms/names?name=Ada"
+    with enter(port, path) as first, enter(port, path) as second, enter(port, path) as third:
+        names = [hear(client)["you"] for client in (first, second, third)]
+    assert names == ["Ada", "Ada 2", "Ada 3"]
+
+
+def test_whoever_gives_no_name_is_a_guest(port: int) -> None:
+    with enter(port, "/rooms/unnamed") as client:
+        assert hear(client)["you"] == "guest"
+
+
+def test_the_spaces_around_a_name_are_dropped(port: int) -> None:
+    with enter(port, "/rooms/spaces?name=%20Ada%20") as client:
+        assert hear(client)["you"] == "Ada"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/rooms/not%20a%20room",
+        f"/rooms/{'x' * 33}",
+        "/rooms/lobby?name=",
+        "/rooms/lobby?name=%20",
+        f"/rooms/lobby?name={'x' * 33}",
+    ],
+)
+def test_a_bad_room_or_name_is_refused_with_400(port: int, path: str) -> None:
+    assert refusal(port, path) == 400
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param('{"type": "say", "text": "%s"}' % ("x" * 2001), id="too long"),
+        pytest.param('{"type": "say", "text": ""}', id="empty"),
+        pytest.param('{"type": "shout", "text": "hello"}', id="unknown type"),
+        pytest.param("hello", id="no JSON"),
+    ],
+)
+def test_a_message_outside_the_protocol_closes_with_1007(port: int, message: str) -> None:
+    assert close_code_after(port, message) == 1007
+
+
+def test_the_longest_text_allowed_is_said(port: int) -> None:
+    with enter(port, "/rooms/long") as client:
+        hear(client)
+        tell(client, type="say", text="x" * 2000)
+        assert hear(client)["text"] == "x" * 2000
+
+
+# --------------------------------------------------------------- who holds up whom, in memory
+
+
+class Peer(asgi.Server):
+    """Somebody in the room "memory".
+
+    Attributes:
+        heard: The messages the chat sent it.
+    """
+
+    def __init__(self, name: str, *, reads: bool = True) -> None:
+        """Be somebody; who doesn't read blocks whoever sends to it."""
+        super().__init__(path="/rooms/memory", query_string=f"name={name}".encode())
+        self.heard: list[dict[str, Any]] = []
+        self._more = anyio.Event()
+        if not reads:
+            self.stuck = {"websocket.send"}
+
+    async def stay(self) -> None:
+        """Be in the room until it is over, for one side or the other."""
+        await router(*self.asgi)
+
+    async def send(self, event: asgi.Event) -> None:
+        await super().send(event)
+        if event["type"] == "websocket.send":
+            self.heard.append(json.loads(event["text"]))
+        self._more.set()
+        self._more = anyio.Event()
+
+    def say(self, *texts: str) -> None:
+        self.push(*(json.dumps({"type": "say", "text": text}) for text in texts))
+
+    async def hears(self, **message: str) -> None:
+        """Wait until it has heard a message that says this."""
+        while not any(message.items() <= heard.items() for heard in self.heard):
+            await self._more.wait()
+
+    def texts(self) -> list[str]:
+        return [message["text"] for message in self.heard if message["type"] == "said"]
+
+
+@pytest.mark.anyio
+async def test_a_slow_member_is_let_go_and_holds_up_nobody() -> None:
+    ada, slow = Peer("Ada"), Peer("Slow", reads=False)
+    said = [str(number) for number in range(100)]
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ada.stay)
+        await ada.hears(type="welcome")
+        tasks.start_soon(slow.stay)
+        await ada.hears(type="joined", name="Slow")
+        ada.say(*said)
+        await ada.hears(type="left", name="Slow")
+        await ada.hears(type="said", text=said[-1])
+        ada.leave()
+    assert slow.sent[-1] == asgi.close(1013, "you read too slowly")
+    assert ada.texts() == said
+
+
+@pytest.mark.anyio
+async def test_a_burst_costs_nobody_who_reads_the_connection() -> None:
+    ada, grace = Peer("Ada"), Peer("Grace")
+    said = [str(number) for number in range(500)]
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(grace.stay)
+        await grace.hears(type="welcome")
+        tasks.start_soon(ada.stay)
+        ada.say(*said)
+        await grace.hears(type="said", text=said[-1])
+        ada.leave()
+        grace.leave()
+    assert grace.texts() == said
+
+
+@pytest.mark.anyio
+async def test_a_room_is_gone_when_its_last_member_has_left() -> None:
+    ada, grace = Peer("Ada"), Peer("Grace")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ada.stay)
+        await ada.hears(type="welcome")
+        tasks.start_soon(grace.stay)
+        await grace.hears(type="welcome")
+        ada.leave()
+        await grace.hears(type="left", name="Ada")
+        assert set(rooms["memory"]) == {"Grace"}
+        grace.leave()
+    assert "memory" not in rooms
+
+
+# ------------------------------------------------------------------------------- the command
+
+
+def test_the_command_says_where_the_chat_is_and_serves_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    command = [sys.executable, "-m", "websocket_kit", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        patience = threading.Timer(WAIT, process.kill)
+        patience.start()
+        try:
+            assert process.stdout is not None
+            lines = [process.stdout.readline(), process.stdout.readline()]
+            assert f"http://127.0.0.1:{port}" in lines[0]
+            assert get(port, "/").content_type == "text/html"
+        finally:
+            process.terminate()
+            process.wait(WAIT)
+            patience.cancel()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "address"),
+    [
+        ([], ("127.0.0.1", 8000)),
+        (["--host", "0.0.0.0", "--port", "9000"], ("0.0.0.0", 9000)),  # noqa: S104
+    ],
+)
+def test_the_command_serves_on_port_8000_of_this_machine_unless_told_otherwise(
+    arguments: list[str], address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[tuple[object, tuple[str, int]]] = []
+
+    def run(app: ASGIApp, *, host: str, port: int, **_options: object) -> None:
+        served.append((app, (host, port)))
+
+    monkeypatch.setattr(server, "run", run)
+    monkeypatch.setattr(sys, "argv", ["websocket_kit", *arguments])
+    runpy.run_module("websocket_kit", run_name="__main__")
+    assert served == [(app, address)]
+
+
+def test_importing_the_command_serves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(server, "run")
+    runpy.run_module("websocket_kit.__main__", run_name="imported")

@@ -1,0 +1,160 @@
+"""The four options, checked in one place."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any, cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from websocket_kit._options import DEFAULTS, Options, Settings, check_timeout, settle
+
+bounded = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def test_without_options_there_are_safe_defaults() -> None:
+    assert settle({}) == Settings(
+        subprotocols=(),
+        allowed_origins=frozenset(),
+        max_message_bytes=1_048_576,
+        receive_timeout=None,
+    )
+
+
+def test_there_are_four_options_and_each_has_a_default() -> None:
+    assert [*DEFAULTS] == [*Options.__annotations__]
+    assert len(DEFAULTS) == 4
+
+
+def test_options_are_settled_into_the_form_they_are_used_in() -> None:
+    options: Options = {
+        "subprotocols": ["b", "a"],
+        "allowed_origins": ["HTTPS://Example.com:443", "null"],
+        "max_message_bytes": 10,
+        "receive_timeout": 1.5,
+    }
+    assert settle(options) == Settings(
+        subprotocols=("b", "a"),
+        allowed_origins=frozenset({"https://example.com", "null"}),
+        max_message_bytes=10,
+        receive_timeout=1.5,
+    )
+
+
+def test_every_origin_is_a_star() -> None:
+    assert settle({"allowed_origins": "*"}).allowed_origins == {"*"}
+
+
+def test_no_limit_is_more_than_any_message() -> None:
+    assert settle({"max_message_bytes": None}).max_message_bytes == sys.maxsize
+
+
+@pytest.mark.parametrize("limit", [0, 1, 2**40])
+def test_a_limit_is_a_number_of_bytes(limit: int) -> None:
+    assert settle({"max_message_bytes": limit}).max_message_bytes == limit
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(AttributeError):
+        settle({}).max_message_bytes = 1  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_the_defaults_are_not_changed_by_what_is_set() -> None:
+    settle({"max_message_bytes": 1})
+    assert settle({}).max_message_bytes == 1_048_576
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        (
+            {"timeout": 5},
+            TypeError,
+            (
+                "unknown option 'timeout' (there are subprotocols, allowed_origins,"
+                " max_message_bytes, receive_timeout)"
+            ),
+        ),
+        (
+            {"receive_timeout": 5, "orgins": []},
+            TypeError,
+            (
+                "unknown option 'orgins' (there are subprotocols, allowed_origins,"
+                " max_message_bytes, receive_timeout)"
+            ),
+        ),
+        (
+            {"max_message_bytes": "1MB"},
+            TypeError,
+            "max_message_bytes is an int or None, not '1MB'",
+        ),
+        (
+            {"max_message_bytes": 1e6},
+            TypeError,
+            "max_message_bytes is an int or None, not 1000000.0",
+        ),
+        ({"max_message_bytes": True}, TypeError, "max_message_bytes is an int or None, not True"),
+        ({"max_message_bytes": -1}, ValueError, "max_message_bytes is 0 or more, not -1"),
+        (
+            {"receive_timeout": "5"},
+            TypeError,
+            "a timeout is a number of seconds or None, not '5'",
+        ),
+        (
+            {"receive_timeout": -1},
+            ValueError,
+            "a timeout is 0 seconds or more, or None for ever, not -1",
+        ),
+        ({"subprotocols": ["a b"]}, ValueError, "subprotocol 'a b' is not a token"),
+        (
+            {"allowed_origins": ["example.com"]},
+            ValueError,
+            "'example.com' is not an origin; write it like 'https://example.com', with no path",
+        ),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused(
+    options: dict[str, Any], error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error) as caught:
+        settle(cast("Options", options))
+    assert type(caught.value) is error
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("name", ["subprotocols", "allowed_origins"])
+def test_an_option_that_is_a_list_is_no_single_string(name: str) -> None:
+    with pytest.raises(TypeError, match=rf"^{name} is .* list.*; write \['https://a\.org'\]$"):
+        settle(cast("Options", {name: "https://a.org"}))
+
+
+@pytest.mark.parametrize("timeout", [None, 0, 0.0, 1, 1.5, 1e9, math.inf])
+def test_a_timeout_is_zero_seconds_or_more_or_none(timeout: float | None) -> None:
+    assert check_timeout(timeout) == timeout
+
+
+@pytest.mark.parametrize("timeout", [-1, -0.001, -math.inf, math.nan])
+def test_a_timeout_below_zero_or_nan_is_a_value_error(timeout: float) -> None:
+    with pytest.raises(ValueError, match=r"^a timeout is 0 seconds or more") as caught:
+        check_timeout(timeout)
+    assert str(caught.value).endswith(f"or None for ever, not {timeout!r}")
+
+
+@pytest.mark.parametrize("timeout", [True, False, "1", b"1", [1], 1j, object])
+def test_a_timeout_that_is_no_number_is_a_type_error(timeout: Any) -> None:
+    with pytest.raises(TypeError) as caught:
+        check_timeout(timeout)
+    assert str(caught.value) == f"a timeout is a number of seconds or None, not {timeout!r}"
+
+
+@bounded
+@given(st.floats() | st.integers())
+def test_any_number_is_a_timeout_or_a_value_error(timeout: float) -> None:
+    if timeout >= 0:
+        assert check_timeout(timeout) == timeout
+    else:
+        with pytest.raises(ValueError, match="0 seconds or more"):
+            check_timeout(timeout)

@@ -1,0 +1,757 @@
+"""The router: what it serves, how it mounts, and what it refuses when a route is defined."""
+
+from __future__ import annotations
+
+import functools
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount, NoMatchFound, Router
+
+from tests.asgi import Server, accept, close, denial, text
+from websocket_kit import (
+    InvalidRouteError,
+    WebSocket,
+    WebSocketRoute,
+    WebSocketRouter,
+    query,
+    websocket,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from tests.asgi import Event
+
+pytestmark = pytest.mark.anyio
+
+
+@websocket("/echo/{times:int}")
+async def echo(ws: WebSocket, times: int, sep: str = " ") -> None:
+    async with ws:
+        async for message in ws:
+            await ws.send(sep.join([message] * times))
+
+
+@websocket("/where")
+async def where(ws: WebSocket) -> None:
+    async with ws:
+        await ws.send(ws.request.url.path)
+
+
+async def show(ws: WebSocket, **inputs: Any) -> None:
+    async with ws:
+        await ws.send(inputs)
+
+
+async def sent_to(app: Any, path: str, **scope: Any) -> list[Event]:
+    """What an app sends to a peer that connects and leaves."""
+    server = Server(path=path, **scope)
+    await app(*server.asgi)
+    return server.sent
+
+
+async def first_message(app: Any, path: str, **scope: Any) -> str:
+    events = await sent_to(app, path, **scope)
+    message: str = events[1]["text"]
+    return message
+
+
+async def http(app: Any, path: str, method: str = "GET", **scope: Any) -> list[Event]:
+    """What an app answers to HTTP."""
+    sent: list[Event] = []
+
+    async def receive() -> Event:
+        return {"type": "http.request", "body": b""}
+
+    async def send(event: Any) -> None:
+        sent.append(event)
+
+    request = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "headers": [],
+        "query_string": b"",
+        **scope,
+    }
+    await app(request, receive, send)
+    return sent
+
+
+# -------------------------------------------------------------------------------- two decorators
+
+
+async def test_a_router_registers_at_once() -> None:
+    app = WebSocketRouter()
+
+    @app.websocket("/rooms/{room}")
+    @query("name", str, default="guest")
+    async def chat(ws: WebSocket, room: str, name: str) -> None:
+        async with ws:
+            await ws.send(f"{name} in {room}")
+
+    assert [route.path for route in app.routes] == ["/rooms/{room}"]
+    assert await first_message(app, "/rooms/lobby") == "guest in lobby"
+    assert await first_message(app, "/rooms/lobby", query_string=b"name=Ada") == "Ada in lobby"
+
+
+async def test_a_route_is_registered_later() -> None:
+    app = WebSocketRouter()
+    app.include(where)
+    assert await first_message(app, "/where") == "/where"
+
+
+async def test_a_router_can_begin_with_routes() -> None:
+    app = WebSocketRouter(routes=[where, echo])
+    assert [route.path for route in app.routes] == ["/where", "/echo/{times:int}"]
+    assert await first_message(app, "/where") == "/where"
+
+
+async def test_a_route_is_an_asgi_app_on_its_own() -> None:
+    assert await first_message(where, "/where") == "/where"
+    assert await sent_to(where, "/elsewhere") == denial(404)
+    assert (await http(where, "/where"))[0]["status"] == 426
+    assert (await http(where, "/elsewhere"))[0]["status"] == 404
+
+
+async def test_a_route_can_be_made_without_a_decorator() -> None:
+    async def handler(ws: WebSocket) -> None:
+        async with ws:
+            await ws.send("hi")
+
+    assert await first_message(WebSocketRoute("/", handler), "/") == "hi"
+
+
+@pytest.mark.parametrize("decorator", [websocket, WebSocketRouter().websocket])
+def test_both_decorators_return_a_route_that_keeps_the_function(
+    decorator: Callable[[str], Callable[[Any], WebSocketRoute]],
+) -> None:
+    async def handler(ws: WebSocket) -> None: ...
+
+    route = decorator("/")(handler)
+    assert isinstance(route, WebSocketRoute)
+    assert route.handler is handler
+    assert (route.path, route.name) == ("/", "handler")
+
+
+def test_a_routes_repr_shows_its_path_and_name() -> None:
+    assert repr(echo) == "WebSocketRoute('/echo/{times:int}', name='echo')"
+
+
+def test_the_list_of_routes_is_a_copy() -> None:
+    app = WebSocketRouter(routes=[where])
+    app.routes.clear()
+    assert len(app.routes) == 1
+
+
+async def test_a_handler_can_be_an_object_or_a_partial() -> None:
+    class Greeter:
+        async def __call__(self, ws: WebSocket, name: str) -> None:
+            async with ws:
+                await ws.send(f"hi {name}")
+
+    async def greet(greeting: str, ws: WebSocket) -> None:
+        async with ws:
+            await ws.send(greeting)
+
+    app = WebSocketRouter()
+    app.websocket("/object")(Greeter())
+    app.websocket("/partial", name="partial")(functools.partial(greet, "hello"))
+    assert await first_message(app, "/object", query_string=b"name=Ada") == "hi Ada"
+    assert await first_message(app, "/partial") == "hello"
+    assert [route.name for route in app.routes] == ["Greeter", "partial"]
+
+
+async def test_what_a_handler_returns_is_ignored() -> None:
+    async def handler(ws: WebSocket) -> Any:
+        await ws.accept()
+        return "ignored"
+
+    events = await sent_to(WebSocketRoute("/", handler), "/")
+    assert events == [accept(), close(1000)]
+
+
+async def test_the_annotation_sets_the_types_of_messages() -> None:
+    app = WebSocketRouter()
+
+    @app.websocket("/sum")
+    async def add(ws: WebSocket[list[int], dict[str, int]]) -> None:
+        async with ws:
+            async for numbers in ws:
+                await ws.send({"sum": sum(numbers)})
+
+    server = Server("[1, 2]", path="/sum")
+    server.leave()
+    await app(*server.asgi)
+    assert server.sent == [accept(), text('{"sum":3}')]
+
+
+# ------------------------------------------------------------------------------- inputs by any name
+
+
+@pytest.mark.parametrize("name", ["name", "path", "scope", "self", "receive", "send", "handler"])
+async def test_an_input_may_have_any_name(name: str) -> None:
+    names: dict[str, Any] = {}
+    source = f"async def handler(ws, {name}): await show(ws, **{{'{name}': {name}}})"
+    exec(source, {"show": show}, names)  # noqa: S102 - a signature with this name
+    by_query = WebSocketRoute("/", names["handler"])
+    by_path = WebSocketRoute(f"/{{{name}}}", names["handler"])
+    query_string = f"{name}=x".encode()
+    assert await first_message(by_query, "/", query_string=query_string) == f'{{"{name}":"x"}}'
+    assert await first_message(by_path, "/x") == f'{{"{name}":"x"}}'
+
+
+async def test_url_path_for_takes_a_parameter_called_name() -> None:
+    async def handler(ws: WebSocket, name: str) -> None: ...
+
+    app = WebSocketRouter(routes=[WebSocketRoute("/users/{name}", handler, name="user")])
+    assert app.url_path_for("user", name="Ada") == "/users/Ada"
+
+
+async def test_a_bad_input_is_refused_before_the_handler_runs() -> None:
+    app = WebSocketRouter()
+    called: list[int] = []
+
+    @app.websocket("/pages")
+    async def pages(ws: WebSocket, page: int) -> None:
+        called.append(page)
+
+    (start, body) = await sent_to(app, "/pages", query_string=b"page=s3cret")
+    assert start["status"] == 400
+    assert (b"content-type", b"application/json") in start["headers"]
+    assert b'"loc": ["query", "page"]' in body["body"]
+    assert b"s3cret" not in body["body"]
+    assert called == []
+
+
+async def test_a_bad_input_is_a_plain_close_where_no_denial_is_offered() -> None:
+    app = WebSocketRouter()
+
+    @app.websocket("/pages")
+    async def pages(ws: WebSocket, page: int) -> None: ...
+
+    assert await sent_to(app, "/pages", denial=False) == [close(1008)]
+
+
+# -------------------------------------------------------------------------------- unknown and HTTP
+
+
+@pytest.mark.parametrize(("offers_denial", "events"), [(True, denial(404)), (False, [close(1008)])])
+async def test_an_unknown_websocket_path_is_refused(offers_denial: bool, events: Any) -> None:
+    assert await sent_to(WebSocketRouter([where]), "/nowhere", denial=offers_denial) == events
+
+
+async def test_http_on_a_websocket_path_is_told_to_upgrade() -> None:
+    start, body = await http(WebSocketRouter([where]), "/where")
+    assert start["status"] == 426
+    assert (b"upgrade", b"websocket") in start["headers"]
+    assert (b"connection", b"Upgrade") in start["headers"]
+    assert body["body"] == b"This path speaks WebSocket."
+
+
+async def test_http_elsewhere_is_not_found() -> None:
+    start, _ = await http(WebSocketRouter([where]), "/nowhere")
+    assert start["status"] == 404
+
+
+async def test_a_scope_of_another_type_is_an_error() -> None:
+    server = Server(type="mail")
+    with pytest.raises(ValueError, match="'mail'"):
+        await WebSocketRouter()(*server.asgi)
+
+
+async def test_a_trailing_slash_makes_no_difference() -> None:
+    app = WebSocketRouter([where])
+    assert await first_message(app, "/where/") == "/where/"
+    assert (await http(app, "/where/"))[0]["status"] == 426
+
+
+# ------------------------------------------------------------------------------------------ mounting
+
+
+@pytest.mark.parametrize(
+    ("root_path", "path"),
+    [
+        ("", "/where"),
+        ("/ws", "/ws/where"),  # as ASGI has it, and uvicorn
+        ("/ws", "/where"),  # as the others do
+        ("/ws/", "/ws/where"),
+        (None, "/where"),
+    ],
+)
+async def test_the_root_path_may_be_in_the_path_or_not(root_path: Any, path: str) -> None:
+    assert await first_message(WebSocketRouter([where]), path, root_path=root_path)
+
+
+async def test_a_path_that_only_begins_like_the_root_path_is_no_part_of_it() -> None:
+    async def handler(ws: WebSocket) -> None:
+        async with ws:
+            await ws.send("hi")
+
+    app = WebSocketRouter([WebSocketRoute("/wsx/where", handler)])
+    assert await first_message(app, "/wsx/where", root_path="/ws") == "hi"
+    assert await sent_to(WebSocketRouter([where]), "/wsx/where", root_path="/ws") == denial(404)
+
+
+async def test_the_root_path_alone_is_the_root() -> None:
+    async def handler(ws: WebSocket) -> None:
+        async with ws:
+            await ws.send("hi")
+
+    app = WebSocketRouter([WebSocketRoute("/", handler)])
+    assert await first_message(app, "/ws", root_path="/ws") == "hi"
+    assert await first_message(app, "/ws/", root_path="/ws") == "hi"
+
+
+async def test_without_a_root_path_in_the_scope_the_path_is_the_whole_path() -> None:
+    server = Server(path="/where")
+    del server.scope["root_path"]
+    await WebSocketRouter([where])(*server.asgi)
+    assert server.sent[1] == text("/where")
+
+
+async def test_a_router_mounts_into_starlette() -> None:
+    app = Starlette(routes=[Mount("/ws", WebSocketRouter([where, echo]))])
+    assert await first_message(app, "/ws/where") == "/ws/where"
+    assert await sent_to(app, "/ws/nowhere") == denial(404)
+    assert (await http(app, "/ws/where"))[0]["status"] == 426
+
+
+async def test_mounts_nest() -> None:
+    inner = Router(routes=[Mount("/b", WebSocketRouter([where]))])
+    app = Starlette(routes=[Mount("/a/{team}", inner)])
+    assert await first_message(app, "/a/red/b/where") == "/a/red/b/where"
+
+
+async def test_a_mounts_parameters_are_inputs_only_of_the_routes_that_name_them() -> None:
+    app = Starlette(routes=[Mount("/teams/{team}", WebSocketRouter([where]))])
+    assert await first_message(app, "/teams/red/where") == "/teams/red/where"
+
+
+async def test_a_router_mounts_into_a_router_of_starlettes_with_its_own_root_path() -> None:
+    app = Starlette(routes=[Mount("/ws", WebSocketRouter([where]))])
+    assert await first_message(app, "/proxy/ws/where", root_path="/proxy") == "/proxy/ws/where"
+
+
+async def test_a_route_is_a_starlette_route() -> None:
+    app = Starlette(routes=[echo, where])
+    server = Server("hi", path="/echo/2", query_string=b"sep=-")
+    server.leave()
+    await app(*server.asgi)
+    assert server.sent == [accept(), text("hi-hi")]
+    assert await first_message(app, "/where") == "/where"
+    assert app.url_path_for("echo", times=2) == "/echo/2"
+
+
+async def test_a_starlette_route_is_not_for_http() -> None:
+    app = Starlette(routes=[where])
+    assert (await http(app, "/where"))[0]["status"] == 404
+
+
+async def test_starlette_names_routes_of_a_mounted_router() -> None:
+    app = Starlette(routes=[Mount("/ws", WebSocketRouter([echo]), name="ws")])
+    assert app.url_path_for("ws:echo", times=2) == "/ws/echo/2"
+
+
+async def test_the_scope_tells_middleware_which_handler_serves() -> None:
+    server = Server(path="/echo/2")
+    server.leave()
+    await WebSocketRouter([echo])(*server.asgi)
+    assert server.scope["endpoint"] is echo.handler
+    assert server.scope["path_params"] == {"times": 2}
+
+
+# --------------------------------------------------------------------------------------- including
+
+
+async def show_both(ws: WebSocket, team: str, room: str) -> None:
+    await show(ws, team=team, room=room)
+
+
+async def test_a_router_is_included_under_a_prefix() -> None:
+    app = WebSocketRouter()
+    app.include(WebSocketRouter([where, echo]), prefix="/v1")
+    assert [route.path for route in app.routes] == ["/v1/where", "/v1/echo/{times:int}"]
+    assert await first_message(app, "/v1/where") == "/v1/where"
+    assert await sent_to(app, "/where") == denial(404)
+
+
+async def test_a_route_is_included_under_a_prefix_and_stays_where_it_was_too() -> None:
+    app = WebSocketRouter([where])
+    app.include(where, prefix="/v1")
+    assert await first_message(app, "/v1/where") == "/v1/where"
+    assert await first_message(app, "/where") == "/where"
+    assert where.path == "/where"
+
+
+async def test_a_prefixs_parameters_are_inputs() -> None:
+    inner = WebSocketRouter()
+    with pytest.raises(InvalidRouteError):
+        inner.websocket("/rooms/{other}")(show_both)
+    route = WebSocketRoute("/rooms/{room}", show_both)
+    app = WebSocketRouter()
+    app.include(route, prefix="/teams/{team}")
+    assert await first_message(app, "/teams/red/rooms/1") == '{"team":"red","room":"1"}'
+
+
+async def test_without_the_prefix_they_are_from_the_query() -> None:
+    app = WebSocketRouter([WebSocketRoute("/rooms/{room}", show_both)])
+    message = await first_message(app, "/rooms/1", query_string=b"team=red")
+    assert message == '{"team":"red","room":"1"}'
+
+
+async def test_a_prefixs_parameter_that_no_handler_takes_is_refused() -> None:
+    app = WebSocketRouter()
+    with pytest.raises(InvalidRouteError, match="team"):
+        app.include(where, prefix="/teams/{team}")
+    assert app.routes == []
+
+
+async def test_a_router_is_included_as_it_is_at_that_moment() -> None:
+    inner, app = WebSocketRouter([where]), WebSocketRouter()
+    app.include(inner)
+    inner.include(echo)
+    assert [route.path for route in app.routes] == ["/where"]
+    assert await sent_to(app, "/echo/2") == denial(404)
+
+
+async def test_inclusion_nests() -> None:
+    inner, middle, app = WebSocketRouter([where]), WebSocketRouter(), WebSocketRouter()
+    middle.include(inner, prefix="/b")
+    app.include(middle, prefix="/a")
+    assert await first_message(app, "/a/b/where") == "/a/b/where"
+
+
+async def test_of_a_router_with_a_conflict_nothing_is_included() -> None:
+    app = WebSocketRouter([where])
+    with pytest.raises(InvalidRouteError, match="already routed"):
+        app.include(WebSocketRouter([echo, where]))
+    assert [route.path for route in app.routes] == ["/where"]
+    assert await sent_to(app, "/echo/2") == denial(404)
+
+
+async def test_two_routes_of_the_same_shape_are_refused() -> None:
+    app = WebSocketRouter([echo])
+
+    async def other(ws: WebSocket, count: int) -> None: ...
+
+    with pytest.raises(InvalidRouteError, match=r"same as '/echo/\{times:int\}'"):
+        app.websocket("/echo/{count:int}/")(other)
+    assert app.routes[0].name == "echo"
+    assert len(app.routes) == 1
+
+
+@pytest.mark.parametrize("prefix", ["v1", "/v1/", "/"])
+def test_a_malformed_prefix_is_refused(prefix: str) -> None:
+    with pytest.raises(InvalidRouteError, match="must begin with a slash"):
+        WebSocketRouter().include(where, prefix=prefix)
+
+
+@pytest.mark.parametrize("other", [where.handler, "/where", None])
+def test_only_routes_and_routers_are_included(other: Any) -> None:
+    with pytest.raises(TypeError, match="WebSocketRoute or a WebSocketRouter"):
+        WebSocketRouter().include(other)
+
+
+def test_a_route_is_no_handler() -> None:
+    with pytest.raises(InvalidRouteError, match=r"\.handler"):
+        websocket("/again")(where)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def test_message_types_that_pydantic_does_not_know_are_refused_with_the_handlers_name() -> None:
+    with pytest.raises(InvalidRouteError, match="handler"):
+
+        @websocket("/")
+        async def handler(ws: WebSocket[WebSocketRouter, str]) -> None: ...
+
+
+# ----------------------------------------------------------------------------------------- options
+
+
+async def limit_of(app: Any) -> str:
+    """What max_message_bytes is where an app serves the route ``report``."""
+    server = Server("x" * 100, path="/report")
+    await app(*server.asgi)
+    message: str = server.sent[1]["text"]
+    return message
+
+
+async def report_limit(ws: WebSocket) -> None:
+    async with ws:
+        try:
+            await ws.receive()
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            await ws.send(f"{error}".rpartition("limit is ")[2].partition(" ")[0])
+        else:
+            await ws.send("no limit")
+
+
+@pytest.mark.parametrize(
+    ("route", "inner", "outer", "limit"),
+    [
+        ({}, {}, {}, "no limit"),
+        ({}, {}, {"max_message_bytes": 3}, "3"),
+        ({}, {"max_message_bytes": 2}, {"max_message_bytes": 3}, "2"),
+        ({"max_message_bytes": 1}, {"max_message_bytes": 2}, {"max_message_bytes": 3}, "1"),
+        ({"max_message_bytes": None}, {"max_message_bytes": 2}, {}, "no limit"),
+        ({"receive_timeout": 9}, {"max_message_bytes": 2}, {"receive_timeout": 8}, "2"),
+    ],
+)
+async def test_a_routes_option_stands_before_its_routers_and_that_before_the_outer_ones(
+    route: Any, inner: Any, outer: Any, limit: str
+) -> None:
+    by_include, by_decorator = WebSocketRouter(**inner), WebSocketRouter(**inner)
+    by_include.include(WebSocketRoute("/report", report_limit, **route))
+    by_decorator.websocket("/report", **route)(report_limit)
+    for router in (by_include, by_decorator, WebSocketRouter(by_include.routes)):
+        app = WebSocketRouter(**outer)
+        app.include(router)
+        assert await limit_of(app) == limit
+
+
+async def test_including_a_route_leaves_the_route_itself_as_it_was() -> None:
+    route = WebSocketRoute("/report", report_limit)
+    assert await limit_of(WebSocketRouter([route], max_message_bytes=3)) == "3"
+    assert await limit_of(route) == "no limit"
+    assert route.options == {}
+
+
+async def test_a_routers_origins_hold_for_its_routes() -> None:
+    headers = {"host": "example.com", "origin": "https://app.example"}
+    app = WebSocketRouter([where], allowed_origins=["https://app.example"])
+    assert (await sent_to(app, "/where", headers=headers))[0] == accept()
+    events = await sent_to(WebSocketRouter([where]), "/where", headers=headers)
+    assert events == [close(1008)]
+
+
+@pytest.mark.parametrize(
+    "define",
+    [
+        lambda **options: WebSocketRouter(**options),
+        lambda **options: WebSocketRouter().websocket("/", **options),
+        lambda **options: websocket("/", **options),
+        lambda **options: WebSocketRoute("/", report_limit, **options),
+    ],
+    ids=["router", "router.websocket", "websocket", "route"],
+)
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"max_messages": 1}, TypeError),
+        ({"subprotocols": "chat"}, TypeError),
+        ({"receive_timeout": -1}, ValueError),
+    ],
+)
+def test_a_bad_option_is_refused_where_it_is_written(
+    define: Any, options: Any, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        define(**options)
+
+
+# ------------------------------------------------------------------------------------ url_path_for
+
+
+async def show_file(ws: WebSocket, path: str, page: int) -> None: ...
+
+
+def test_url_path_for_fills_the_parameters_in() -> None:
+    app = WebSocketRouter(routes=[where, echo])
+    app.websocket("/files/{path:path}/{page:int}", name="file")(show_file)
+    assert app.url_path_for("where") == "/where"
+    assert app.url_path_for("echo", times=3) == "/echo/3"
+    assert app.url_path_for("file", path="a/b.txt", page=2) == "/files/a/b.txt/2"
+    assert app.url_path_for("where").protocol == "websocket"
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [("nowhere", {}), ("echo", {}), ("echo", {"times": 1, "more": 2}), ("where", {"x": 1})],
+)
+def test_url_path_for_raises_where_nothing_matches(name: str, params: dict[str, int]) -> None:
+    with pytest.raises(NoMatchFound):
+        WebSocketRouter(routes=[where, echo]).url_path_for(name, **params)
+
+
+def test_url_path_for_finds_the_second_route_of_a_name() -> None:
+    app = WebSocketRouter(routes=[where])
+    app.include(echo, prefix="/v1")
+    app.websocket("/one/{room}", name="where")(show_room)
+    assert app.url_path_for("where", room="x") == "/one/x"
+
+
+async def show_room(ws: WebSocket, room: str) -> None: ...
+
+
+# --------------------------------------------------------------------------------------------- wrap
+
+
+async def other_app(scope: Any, receive: Any, send: Any) -> None:
+    """An app that speaks HTTP and WebSocket."""
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": scope["path"].encode()})
+    else:
+        await receive()
+        await send(accept("other"))
+        await send(close(4000, "the other app"))
+
+
+async def django_app(scope: Any, receive: Any, send: Any) -> None:
+    """An app that raises on what it doesn't know, as Django's does."""
+    if scope["type"] != "http":
+        msg = f"Django can only handle ASGI/HTTP connections, not {scope['type']}."
+        raise ValueError(msg)
+    await other_app(scope, receive, send)
+
+
+@pytest.mark.parametrize("app", [other_app, django_app])
+async def test_wrap_takes_the_websocket_paths_it_knows(app: Any) -> None:
+    assert await first_message(WebSocketRouter([where]).wrap(app), "/where") == "/where"
+
+
+@pytest.mark.parametrize("path", ["/", "/where"])
+async def test_wrap_hands_all_http_to_the_other_app(path: str) -> None:
+    start, body = await http(WebSocketRouter([where]).wrap(other_app), path)
+    assert (start["status"], body["body"]) == (200, path.encode())
+
+
+async def test_wrap_hands_unknown_websocket_paths_to_the_other_app() -> None:
+    app = WebSocketRouter([where]).wrap(other_app)
+    events = await sent_to(app, "/chat", subprotocols=["other"])
+    assert events == [accept("other"), close(4000, "the other app")]
+
+
+@pytest.mark.parametrize(("offers_denial", "events"), [(True, denial(404)), (False, [close(1008)])])
+async def test_wrap_refuses_a_websocket_that_the_other_app_does_not_speak(
+    offers_denial: bool, events: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = WebSocketRouter([where]).wrap(django_app)
+    assert await sent_to(app, "/ch\nat", denial=offers_denial) == events
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert r"'/ch\nat'" in caplog.messages[0]
+    assert "Django can only handle" in caplog.messages[0]
+
+
+async def begin_then_fail(scope: Any, receive: Any, send: Any) -> None:
+    await receive()
+    msg = "a bug"
+    raise ValueError(msg)
+
+
+async def answer_then_fail(scope: Any, receive: Any, send: Any) -> None:
+    await send(accept())
+    msg = "a bug"
+    raise ValueError(msg)
+
+
+async def fail_otherwise(scope: Any, receive: Any, send: Any) -> None:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("app", "error"),
+    [
+        (begin_then_fail, ValueError),
+        (answer_then_fail, ValueError),
+        (fail_otherwise, ZeroDivisionError),
+    ],
+)
+async def test_wrap_lets_every_other_error_of_the_other_app_through(
+    app: Any, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        await sent_to(WebSocketRouter([where]).wrap(app), "/chat")
+
+
+async def test_wrap_knows_routes_that_are_registered_later() -> None:
+    router = WebSocketRouter()
+    app = router.wrap(django_app)
+    router.include(where)
+    assert await first_message(app, "/where") == "/where"
+
+
+# --------------------------------------------------------------------------------------------- run
+
+
+def test_run_serves_the_router_with_uvicorn(monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[tuple[Any, dict[str, Any]]] = []
+    monkeypatch.setattr("websocket_kit.server.run", lambda app, **kw: served.append((app, kw)))
+    app = WebSocketRouter()
+    app.run()
+    app.run("0.0.0.0", 80, log_level="warning")  # noqa: S104 - nothing listens
+    assert served == [
+        (app, {"host": "127.0.0.1", "port": 8000}),
+        (app, {"host": "0.0.0.0", "port": 80, "log_level": "warning"}),  # noqa: S104
+    ]
+
+
+# ---------------------------------------------------------------------------------------- lifespan
+
+
+async def lifespan_events(app: Any, state: dict[str, Any] | None = None) -> list[Event]:
+    """What an app answers to a server that starts and stops."""
+    sent: list[Event] = []
+    events = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+
+    async def receive() -> Any:
+        return next(events)
+
+    async def send(event: Any) -> None:
+        sent.append(event)
+
+    await app({"type": "lifespan", "state": {} if state is None else state}, receive, send)
+    return sent
+
+
+async def test_a_router_runs_its_lifespan_with_itself_as_the_app() -> None:
+    steps: list[Any] = []
+
+    @asynccontextmanager
+    async def lifespan(app: WebSocketRouter) -> AsyncIterator[dict[str, str]]:
+        steps.append(app)
+        yield {"pool": "db"}
+        steps.append("stopped")
+
+    router = WebSocketRouter(lifespan=lifespan)
+    state: dict[str, Any] = {}
+    events = await lifespan_events(router, state)
+    assert [event["type"] for event in events] == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+    ]
+    assert steps == [router, "stopped"]
+    assert state == {"pool": "db"}
+
+
+@pytest.mark.parametrize("app", [WebSocketRouter(), where])
+async def test_without_a_lifespan_there_is_nothing_to_run(app: Any) -> None:
+    events = await lifespan_events(app)
+    assert [event["type"] for event in events] == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+    ]
+
+
+async def test_a_lifespan_that_fails_to_start_says_so() -> None:
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[None]:
+        raise ZeroDivisionError
+        yield
+
+    with pytest.raises(ZeroDivisionError):
+        await lifespan_events(WebSocketRouter(lifespan=lifespan))
+
+
+async def test_an_included_routers_lifespan_is_not_taken_along() -> None:
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[None]:
+        pytest.fail("it ran")
+        yield
+
+    app = WebSocketRouter()
+    app.include(WebSocketRouter(lifespan=lifespan))
+    await lifespan_events(app)

@@ -1,0 +1,193 @@
+"""``run()``: what it says, what it needs, and how it ends. uvicorn only pretends to listen."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import uvicorn
+
+from websocket_kit import WebSocketRouter
+from websocket_kit.server import run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+app = WebSocketRouter()
+
+
+class Socket:
+    """A listening socket."""
+
+    def __init__(self, address: tuple[str, int] | str) -> None:
+        self.address = address
+
+    def getsockname(self) -> tuple[str, int] | str:
+        return self.address
+
+
+class Listener:
+    """One of the servers that uvicorn starts."""
+
+    def __init__(self, *sockets: Socket) -> None:
+        self.sockets = sockets
+
+
+@pytest.fixture
+def configs(monkeypatch: pytest.MonkeyPatch) -> list[uvicorn.Config]:
+    """The configurations of the servers that ran; each listens where it was told."""
+    ran: list[uvicorn.Config] = []
+
+    async def startup(server: uvicorn.Server, sockets: Any = None) -> None:  # noqa: ARG001
+        config = server.config
+        where = config.uds or (config.host, config.port or 50000)
+        server.started = True
+        server.servers = [Listener(Socket(where))]  # type: ignore[list-item]
+
+    def serve(server: uvicorn.Server, sockets: Any = None) -> None:
+        ran.append(server.config)
+        asyncio.run(server.startup(sockets))
+
+    monkeypatch.setattr(uvicorn.Server, "startup", startup)
+    monkeypatch.setattr(uvicorn.Server, "run", serve)
+    return ran
+
+
+# ------------------------------------------------------------------------------- what it serves
+
+
+def test_it_serves_the_app_on_this_machine_at_port_8000(configs: list[uvicorn.Config]) -> None:
+    run(app)
+    (config,) = configs
+    assert (config.app, config.host, config.port) == (app, "127.0.0.1", 8000)
+
+
+def test_uvicorns_options_go_to_uvicorn(configs: list[uvicorn.Config]) -> None:
+    run(app, host="::1", port=9000, log_level="warning", root_path="/ws")
+    (config,) = configs
+    assert (config.host, config.port) == ("::1", 9000)
+    assert (config.log_level, config.root_path) == ("warning", "/ws")
+
+
+def test_open_connections_hold_a_shutdown_up_for_five_seconds(
+    configs: list[uvicorn.Config],
+) -> None:
+    run(app)
+    run(app, timeout_graceful_shutdown=30)
+    assert [config.timeout_graceful_shutdown for config in configs] == [5, 30]
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "line"),
+    [
+        ("127.0.0.1", 8000, "Serving on ws://127.0.0.1:8000 (Ctrl+C stops it)\n"),
+        ("127.0.0.1", 0, "Serving on ws://127.0.0.1:50000 (Ctrl+C stops it)\n"),
+        ("::1", 8000, "Serving on ws://[::1]:8000 (Ctrl+C stops it)\n"),
+    ],
+)
+@pytest.mark.usefixtures("configs")
+def test_it_says_where_it_serves(
+    host: str, port: int, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(app, host=host, port=port)
+    assert capsys.readouterr().out == line
+
+
+@pytest.mark.usefixtures("configs")
+def test_it_says_so_of_a_socket_that_has_a_path(capsys: pytest.CaptureFixture[str]) -> None:
+    run(app, uds="/run/app.sock")
+    assert "/run/app.sock" in capsys.readouterr().out
+
+
+# ------------------------------------------------------------------------------- what it needs
+
+
+def test_without_uvicorn_it_stops_with_the_line_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(SystemExit, match=r"pip install 'websocket-kit\[server\]'"):
+        run(app)
+
+
+def test_without_a_websocket_implementation_it_stops_with_the_line_to_type(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "websockets", None)
+    monkeypatch.setitem(sys.modules, "wsproto", None)
+    with pytest.raises(SystemExit, match="pip install websockets"):
+        run(app)
+
+
+@pytest.mark.parametrize("missing", ["websockets", "wsproto"])
+def test_either_implementation_will_do(
+    missing: str, configs: list[uvicorn.Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    run(app)
+    assert len(configs) == 1
+
+
+def test_an_implementation_of_ones_own_needs_neither(
+    configs: list[uvicorn.Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "websockets", None)
+    monkeypatch.setitem(sys.modules, "wsproto", None)
+    run(app, ws=asyncio.Protocol)
+    assert len(configs) == 1
+
+
+@pytest.mark.parametrize("options", [{"reload": True}, {"workers": 2}])
+def test_what_needs_the_apps_import_path_is_refused(
+    options: dict[str, Any], configs: list[uvicorn.Config]
+) -> None:
+    with pytest.raises(ValueError, match="uvicorn module:app"):
+        run(app, **options)
+    assert configs == []
+
+
+@pytest.mark.parametrize("options", [{"reload": False}, {"workers": 1}, {"workers": None}])
+def test_one_worker_is_what_there_is(
+    options: dict[str, Any], configs: list[uvicorn.Config]
+) -> None:
+    run(app, **options)
+    assert len(configs) == 1
+
+
+# ------------------------------------------------------------------------------- how it ends
+
+
+def ending(error: BaseException | None, *, started: bool) -> Callable[..., None]:
+    def serve(server: uvicorn.Server, sockets: Any = None) -> None:  # noqa: ARG001
+        server.started = started
+        if error is not None:
+            raise error
+
+    return serve
+
+
+def test_an_interrupt_is_an_ordinary_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uvicorn.Server, "run", ending(KeyboardInterrupt(), started=True))
+    run(app)
+
+
+def test_a_server_that_could_not_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uvicorn.Server, "run", ending(None, started=False))
+    with pytest.raises(SystemExit, match=r"could not serve on 127\.0\.0\.1:8000"):
+        run(app)
+
+
+def test_a_server_that_starts_nothing_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def startup(server: uvicorn.Server, sockets: Any = None) -> None:  # noqa: ARG001
+        server.should_exit = True
+
+    def serve(server: uvicorn.Server, sockets: Any = None) -> None:
+        asyncio.run(server.startup(sockets))
+
+    monkeypatch.setattr(uvicorn.Server, "startup", startup)
+    monkeypatch.setattr(uvicorn.Server, "run", serve)
+    with pytest.raises(SystemExit, match="could not serve"):
+        run(app)
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,577 @@
+"""How a handler's end ends its connection: one table, for ``async with``, router and endpoint."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+import anyio
+import pytest
+from anyio import current_time, sleep_forever, wait_all_tasks_blocked
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException, WebSocketException
+from starlette.routing import WebSocketRoute as StarletteRoute
+from starlette.websockets import WebSocketDisconnect
+
+from tests.asgi import Event, Server, accept
+from websocket_kit import (
+    WebSocket,
+    WebSocketCastError,
+    WebSocketClose,
+    WebSocketDisconnectError,
+    WebSocketExpectError,
+    WebSocketHandshakeError,
+    WebSocketMessageTooBig,
+    WebSocketReject,
+    WebSocketRouter,
+    WebSocketTimeoutError,
+    endpoint,
+)
+
+pytestmark = pytest.mark.anyio
+
+Handler = Callable[[WebSocket], Awaitable[None]]
+
+
+# ------------------------------------------------------------------------------------ three ways
+
+
+async def serve_async_with(handler: Handler, server: Server) -> None:
+    async with WebSocket(*server.asgi) as ws:
+        await handler(ws)
+
+
+async def serve_router(handler: Handler, server: Server) -> None:
+    app = WebSocketRouter()
+
+    @app.websocket("/")
+    async def route(ws: WebSocket) -> None:
+        await handler(ws)
+
+    await app(*server.asgi)
+
+
+async def serve_endpoint(handler: Handler, server: Server) -> None:
+    @endpoint
+    async def route(ws: WebSocket) -> None:
+        await handler(ws)
+
+    await Starlette(routes=[StarletteRoute("/", route)])(*server.asgi)
+
+
+Serve = Callable[[Handler, Server], Awaitable[None]]
+WAYS: dict[str, Serve] = {
+    "async with": serve_async_with,
+    "router": serve_router,
+    "endpoint": serve_endpoint,
+}
+BOTH = pytest.mark.parametrize("serve", [serve_router, serve_endpoint], ids=["router", "endpoint"])
+ALL = pytest.mark.parametrize("serve", WAYS.values(), ids=WAYS)
+
+
+def seen(events: list[Event]) -> Any:
+    """What the peer sees at the end: an HTTP status, or a close code and reason."""
+    first = events[0]["type"] if events else None
+    last = events[-1] if events else {}
+    if first == "websocket.http.response.start":
+        assert [event["type"] for event in events] == [first, "websocket.http.response.body"]
+        return events[0]["status"]
+    if first == "websocket.close":  # every server makes that HTTP 403
+        return 403
+    if last.get("type") == "websocket.close":
+        return last["code"], last["reason"]
+    return None
+
+
+# ------------------------------------------------------------------------------------- the table
+
+
+def error_group(*errors: Exception) -> Exception:
+    msg = "several"
+    return ExceptionGroup(msg, [*errors])
+
+
+class Case(NamedTuple):
+    """A way for a handler to end.
+
+    ``after`` and ``before`` say what the peer sees of it, after and before accept; ``kept`` says
+    which ways absorb the error.
+    """
+
+    error: Callable[[], BaseException] | None
+    after: tuple[int, str]
+    before: int | None
+    kept: str
+
+
+EVERYWHERE, NOT_WITH, NOWHERE = "everywhere", "not by async with", "nowhere"
+FORM, OTHER = "the message has the wrong form", "another message was expected"
+BIG, LATE = "the message is too big", "no message in time"
+
+CASES = {
+    "returns": Case(None, (1000, ""), 403, EVERYWHERE),
+    "raises WebSocketClose": Case(
+        lambda: WebSocketClose(4001, "bye"), (4001, "bye"), 403, EVERYWHERE
+    ),
+    "raises a bare WebSocketClose": Case(WebSocketClose, (1000, ""), 403, EVERYWHERE),
+    "raises WebSocketReject": Case(lambda: WebSocketReject(404), (1008, ""), 404, EVERYWHERE),
+    "raises WebSocketReject of 403": Case(WebSocketReject, (1008, ""), 403, EVERYWHERE),
+    "raises WebSocketReject of 5xx": Case(
+        lambda: WebSocketReject(503), (1011, ""), 503, EVERYWHERE
+    ),
+    "raises WebSocketCastError": Case(
+        lambda: WebSocketCastError(int, "s3cret", []), (1007, FORM), None, NOT_WITH
+    ),
+    "raises WebSocketExpectError": Case(
+        lambda: WebSocketExpectError("x", "s3cret"), (1008, OTHER), None, NOT_WITH
+    ),
+    "raises WebSocketMessageTooBig": Case(
+        lambda: WebSocketMessageTooBig(2, 1), (1009, BIG), None, NOT_WITH
+    ),
+    "raises WebSocketTimeoutError": Case(
+        lambda: WebSocketTimeoutError(1), (3008, LATE), None, NOT_WITH
+    ),
+    "raises Starlette's WebSocketException": Case(
+        lambda: WebSocketException(4002, "bye"), (4002, "bye"), 403, EVERYWHERE
+    ),
+    "raises Starlette's HTTPException": Case(
+        lambda: HTTPException(401), (1008, ""), 401, EVERYWHERE
+    ),
+    "raises Starlette's HTTPException of 5xx": Case(
+        lambda: HTTPException(502), (1011, ""), 502, EVERYWHERE
+    ),
+    "raises anything else": Case(lambda: KeyError("s3cret"), (1011, ""), 500, NOWHERE),
+    "raises a group of other errors": Case(
+        lambda: error_group(KeyError("s3cret"), OSError("s3cret")), (1011, ""), 500, NOWHERE
+    ),
+    "raises a BaseException": Case(lambda: BaseException("s3cret"), (1011, ""), 500, NOWHERE),
+    "raises the disconnect of another connection": Case(
+        WebSocketDisconnectError, (1011, ""), 500, NOT_WITH
+    ),
+    "raises nothing but disconnects of others": Case(
+        lambda: error_group(WebSocketDisconnectError(), error_group(WebSocketDisconnect(1001))),
+        (1011, ""),
+        500,
+        NOT_WITH,
+    ),
+    "raises an instruction among disconnects": Case(
+        lambda: error_group(WebSocketDisconnectError(), WebSocketClose(4003)),
+        (4003, ""),
+        403,
+        EVERYWHERE,
+    ),
+}
+TABLE = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+
+
+async def run(serve: Serve, handler: Handler, server: Server, case: Case) -> None:
+    """Serve, and see that the error is absorbed or comes out as the case says."""
+    absorbed = case.kept == EVERYWHERE or (case.kept == NOT_WITH and serve is not serve_async_with)
+    if absorbed:
+        await serve(handler, server)
+        return
+    assert case.error is not None
+    expected = case.error()
+    bare = isinstance(expected, ExceptionGroup) and case.kept == NOT_WITH
+    with pytest.raises(WebSocketDisconnectError if bare else type(expected)):
+        await serve(handler, server)
+
+
+@ALL
+@TABLE
+async def test_after_accept_a_handlers_end_is_a_close(serve: Serve, case: Case) -> None:
+    async def handler(ws: WebSocket) -> None:
+        if not ws.open:
+            await ws.accept()
+        if case.error is not None:
+            raise case.error()
+
+    server = Server()
+    await run(serve, handler, server, case)
+    assert seen(server.sent) == case.after
+    assert "s3cret" not in repr(server.sent)
+
+
+@BOTH
+@TABLE
+@pytest.mark.parametrize("offers_denial", [True, False], ids=["denial", "no denial"])
+async def test_before_accept_it_is_an_http_status_or_a_plain_close(
+    serve: Serve, case: Case, offers_denial: bool
+) -> None:
+    async def handler(_: WebSocket) -> None:
+        if case.error is not None:
+            raise case.error()
+
+    server = Server(denial=offers_denial)
+    await run(serve, handler, server, case)
+    if not offers_denial:
+        assert [event["type"] for event in server.sent] == ["websocket.close"]
+    elif case.before is not None:
+        assert seen(server.sent) == case.before
+    assert "s3cret" not in repr(server.sent)
+
+
+@ALL
+@TABLE
+async def test_a_connection_that_is_over_is_sent_nothing_more(serve: Serve, case: Case) -> None:
+    async def handler(ws: WebSocket) -> None:
+        if not ws.open:
+            await ws.accept()
+        await ws.close(4000, "enough")
+        if case.error is not None:
+            raise case.error()
+
+    server = Server()
+    await run(serve, handler, server, case)
+    assert seen(server.sent) == (4000, "enough")
+
+
+@ALL
+@TABLE
+async def test_a_peer_that_has_left_is_sent_nothing(serve: Serve, case: Case) -> None:
+    async def handler(ws: WebSocket) -> None:
+        if not ws.open:
+            await ws.accept()
+        async for _ in ws:
+            pass
+        if case.error is not None:
+            raise case.error()
+
+    server = Server()
+    server.leave()
+    await run(serve, handler, server, case)
+    assert server.tried == [accept()]
+
+
+# ------------------------------------------------------------------------------- ordinary goodbyes
+
+
+async def receive_for_ever(ws: WebSocket) -> None:
+    if not ws.open:
+        await ws.accept()
+    while True:
+        await ws.receive()
+
+
+@ALL
+async def test_a_peer_that_leaves_is_absorbed_but_by_async_with(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = Server("hi")
+    server.leave(1001)
+    if serve is serve_async_with:
+        with pytest.raises(WebSocketDisconnectError):
+            await serve(receive_for_ever, server)
+    else:
+        await serve(receive_for_ever, server)
+    assert server.sent == [accept()]
+    assert caplog.messages == []
+
+
+@BOTH
+async def test_a_group_of_nothing_but_the_goodbye_is_absorbed(serve: Serve) -> None:
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(receive_for_ever, ws)
+            await sleep_forever()
+
+    server = Server()
+    server.leave()
+    await serve(handler, server)
+    assert server.sent == [accept()]
+
+
+@ALL
+async def test_an_error_after_the_peer_left_is_still_raised(serve: Serve) -> None:
+    async def handler(ws: WebSocket) -> None:
+        try:
+            await receive_for_ever(ws)
+        finally:
+            raise ZeroDivisionError
+
+    server = Server()
+    server.leave()
+    with pytest.raises(ZeroDivisionError):
+        await serve(handler, server)
+
+
+@BOTH
+async def test_a_peer_that_left_before_the_handler_answered_is_sent_nothing(serve: Serve) -> None:
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+
+    server = Server(connect=False)
+    server.leave()
+    await serve(handler, server)
+    assert server.tried == []
+
+
+# ------------------------------------------------------------------------------------ cancellation
+
+
+@ALL
+async def test_a_cancelled_handler_says_1012_and_the_cancellation_goes_on(serve: Serve) -> None:
+    server = Server()
+    with anyio.move_on_after(3) as scope:
+        await serve(receive_for_ever, server)
+    assert scope.cancelled_caught
+    assert seen(server.sent) == (1012, "")
+
+
+async def wait_for_ever(_: WebSocket) -> None:
+    await sleep_forever()
+
+
+@BOTH
+@pytest.mark.parametrize(("offers_denial", "status"), [(True, 503), (False, 403)])
+async def test_before_accept_a_cancelled_handler_says_503(
+    serve: Serve, offers_denial: bool, status: int
+) -> None:
+    server = Server(denial=offers_denial)
+    with anyio.move_on_after(3) as scope:
+        await serve(wait_for_ever, server)
+    assert scope.cancelled_caught
+    assert seen(server.sent) == status
+
+
+@BOTH
+async def test_a_handler_cancelled_while_it_accepts_says_1012(serve: Serve) -> None:
+    server = Server()
+    server.stuck.add("websocket.accept")
+    with anyio.move_on_after(3):
+        await serve(receive_for_ever, server)
+    assert server.tried[-1] == {"type": "websocket.close", "code": 1012, "reason": ""}
+
+
+@ALL
+async def test_a_cancelled_handlers_close_takes_one_second_at_most(serve: Serve) -> None:
+    server = Server()
+    server.stuck.add("websocket.close")
+    with anyio.move_on_after(3):
+        await serve(receive_for_ever, server)
+    assert current_time() == pytest.approx(4, abs=0.5)
+
+
+@BOTH
+async def test_a_cancelled_handler_waits_one_second_for_the_handshake(serve: Serve) -> None:
+    server = Server(connect=False)
+    with anyio.move_on_after(3):
+        await serve(wait_for_ever, server)
+    assert server.tried == []
+    assert current_time() == pytest.approx(4, abs=0.5)
+
+
+# --------------------------------------------------------------------------------- what is bounded
+
+
+@ALL
+async def test_a_close_that_blocks_takes_five_seconds_at_most(serve: Serve) -> None:
+    async def handler(ws: WebSocket) -> None:
+        if not ws.open:
+            await ws.accept()
+
+    server = Server()
+    server.stuck.add("websocket.close")
+    start = current_time()
+    await serve(handler, server)
+    assert current_time() - start == pytest.approx(5)
+
+
+@BOTH
+async def test_a_rejection_that_blocks_takes_five_seconds_at_most(serve: Serve) -> None:
+    async def handler(_: WebSocket) -> None:
+        raise WebSocketReject(404)
+
+    server = Server()
+    server.stuck.add("websocket.http.response.start")
+    start = current_time()
+    await serve(handler, server)
+    assert current_time() - start == pytest.approx(5)
+
+
+@BOTH
+async def test_a_task_that_a_handler_left_behind_cannot_accept_any_more(serve: Serve) -> None:
+    server = Server(connect=False)
+
+    async def accept_late(ws: WebSocket) -> None:
+        with pytest.raises(WebSocketHandshakeError, match="rejected"):
+            await ws.accept()
+
+    async with anyio.create_task_group() as tasks:
+
+        async def handler(ws: WebSocket) -> None:
+            tasks.start_soon(accept_late, ws)
+            await wait_all_tasks_blocked()
+
+        await serve(handler, server)
+        server.push({"type": "websocket.connect"})
+    assert seen(server.sent) == 403
+
+
+# ------------------------------------------------------------------------------------------ bodies
+
+
+@BOTH
+async def test_a_rejections_body_and_headers_go_out(serve: Serve) -> None:
+    async def handler(_: WebSocket) -> None:
+        raise WebSocketReject(401, "who are you?", {"WWW-Authenticate": "Bearer"})
+
+    server = Server()
+    await serve(handler, server)
+    assert server.sent[0]["status"] == 401
+    assert (b"www-authenticate", b"Bearer") in server.sent[0]["headers"]
+    assert server.sent[1]["body"] == b"who are you?"
+
+
+@BOTH
+async def test_a_403_with_a_body_goes_out_as_one(serve: Serve) -> None:
+    async def handler(_: WebSocket) -> None:
+        raise WebSocketReject(403, "members only")
+
+    server = Server()
+    await serve(handler, server)
+    assert server.sent[0]["status"] == 403
+    assert server.sent[1]["body"] == b"members only"
+
+
+@BOTH
+async def test_an_http_exceptions_detail_is_the_body(serve: Serve) -> None:
+    async def handler(_: WebSocket) -> None:
+        raise HTTPException(401, "who are you?", {"WWW-Authenticate": "Bearer"})
+
+    server = Server()
+    await serve(handler, server)
+    assert server.sent[1]["body"] == b"who are you?"
+    assert (b"www-authenticate", b"Bearer") in server.sent[0]["headers"]
+
+
+# -------------------------------------------------------------------------------------------- logs
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "name", [name for name, case in CASES.items() if case.kept == NOT_WITH and case.before is None]
+)
+async def test_what_the_peer_did_wrong_is_one_line_at_info(
+    serve: Serve, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "websocket_kit")
+    error = CASES[name].error
+
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+        assert error is not None
+        raise error()
+
+    await serve(handler, Server())
+    assert [(record.levelname, record.name) for record in caplog.records] == [
+        ("INFO", "websocket_kit")
+    ]
+    assert "serve_" in caplog.messages[0]
+    assert caplog.records[0].exc_info is None
+    assert "\n" not in caplog.messages[0]
+
+
+@BOTH
+async def test_a_handler_that_never_answers_is_named_in_a_warning(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def handler(_: WebSocket) -> None:
+        pass
+
+    await serve(handler, Server())
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert f"{serve.__name__}.<locals>.route returned without accepting" in caplog.messages[0]
+
+
+@BOTH
+@pytest.mark.parametrize("answer", ["accept", "reject", "raise"])
+async def test_a_handler_that_answers_is_not(
+    serve: Serve, answer: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def handler(ws: WebSocket) -> None:
+        if answer == "accept":
+            await ws.accept()
+        elif answer == "reject":
+            await ws.reject()
+        else:
+            raise WebSocketReject(404)
+
+    await serve(handler, Server())
+    assert caplog.messages == []
+
+
+@BOTH
+async def test_an_error_is_left_to_the_server_to_log(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await serve(handler, Server())
+    assert caplog.messages == []
+
+
+@BOTH
+async def test_a_handler_that_another_connections_goodbye_stopped_is_warned_of(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+        raise WebSocketDisconnectError
+
+    await serve(handler, Server())
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "another connection's peer left" in caplog.messages[0]
+
+
+@BOTH
+async def test_nothing_the_peer_sent_breaks_a_log_line(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "websocket_kit")
+
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+        await ws.expect("hi")
+
+    await serve(handler, Server("forged\nlog line\x1b[2J"))
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].isprintable()
+
+
+# ------------------------------------------------------------------------------------------ origin
+
+
+@BOTH
+@pytest.mark.parametrize(("offers_denial", "status"), [(True, 403), (False, 403)])
+async def test_a_foreign_origin_never_reaches_the_handler(
+    serve: Serve, offers_denial: bool, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    called: list[WebSocket] = []
+
+    async def handler(ws: WebSocket) -> None:
+        called.append(ws)
+
+    headers = {"host": "example.com", "origin": "https://evil.example"}
+    server = Server(headers=headers, denial=offers_denial)
+    await serve(handler, server)
+    assert called == []
+    assert seen(server.sent) == status
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "'https://evil.example'" in caplog.messages[0]
+    assert "allowed_origins" in caplog.messages[0]
+
+
+@BOTH
+async def test_a_page_of_the_servers_own_reaches_the_handler(serve: Serve) -> None:
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+
+    server = Server(headers={"host": "example.com", "origin": "https://example.com"})
+    await serve(handler, server)
+    assert seen(server.sent) == (1000, "")
