@@ -333,8 +333,8 @@ def test_the_command_says_where_the_chat_is_and_serves_it() -> None:
         patience.start()
         try:
             assert process.stdout is not None
-            lines = [process.stdout.readline(), process.stdout.readline()]
-            assert f"http://127.0.0.1:{port}" in lines[0]
+            line = process.stdout.readline()
+            assert line == f"Serving on http://127.0.0.1:{port} (Ctrl+C stops it)\n"
             assert get(port, "/").content_type == "text/html"
         finally:
             process.terminate()

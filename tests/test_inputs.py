@@ -413,6 +413,15 @@ class Tagged(TypedDict):
     tags: NotRequired[list[int]]
 
 
+@dataclass
+class Renamed:
+    tags: Annotated[list[int], Field(alias="tag")]
+
+
+class RenamedMovie(TypedDict):
+    tags: Annotated[list[int], Field(alias="tag")]
+
+
 class Everything(RootModel[dict[str, str]]): ...
 
 
@@ -438,6 +447,8 @@ class Everything(RootModel[dict[str, str]]): ...
         (Filter, "number=5&tags=1&tags=2", Filter(5, [1, 2])),
         (Range, "start=1", {"start": 1}),
         (Range, "start=1&stop=2", {"start": 1, "stop": 2}),
+        (Renamed, "tag=1&tag=2", Renamed([1, 2])),
+        (RenamedMovie, "tag=1&tag=2", {"tags": [1, 2]}),
         (Tagged, "", {}),
         (Tagged, "tags=1&tags=2", {"tags": [1, 2]}),
         (Everything, "a=1&b=2", Everything({"a": "1", "b": "2"})),
@@ -460,6 +471,9 @@ def test_a_models_default_stands_in_for_an_empty_query() -> None:
     ("tp", "query_string", "expected"),
     [
         (Range, "", [(("query", "start"), "Field required", "missing")]),
+        (ByValidationAlias, "", [(("query", "tag"), "Field required", "missing")]),
+        (Choices, "", [(("query", "tag"), "Field required", "missing")]),
+        (Renamed, "", [(("query", "tag"), "Field required", "missing")]),
         (
             Page,
             f"number={THEIRS}",

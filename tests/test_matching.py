@@ -560,7 +560,7 @@ def shape(route: str) -> str:
 tables = st.lists(routes(), min_size=1, max_size=8, unique_by=shape)
 
 
-@settings(bounded, max_examples=200)
+@settings(bounded, max_examples=150)
 @given(tables, paths)
 def test_among_routes_a_literal_wins_segment_by_segment_else_the_first(
     table: list[str], path: str

@@ -684,8 +684,8 @@ def test_run_serves_the_router_with_uvicorn(monkeypatch: pytest.MonkeyPatch) -> 
     app.run()
     app.run("0.0.0.0", 80, log_level="warning")  # noqa: S104 - nothing listens
     assert served == [
-        (app, {"host": "127.0.0.1", "port": 8000}),
-        (app, {"host": "0.0.0.0", "port": 80, "log_level": "warning"}),  # noqa: S104
+        (app, {"host": "127.0.0.1", "port": 8000, "scheme": "ws"}),
+        (app, {"host": "0.0.0.0", "port": 80, "scheme": "ws", "log_level": "warning"}),  # noqa: S104
     ]
 
 

@@ -82,9 +82,9 @@ def test_open_connections_hold_a_shutdown_up_for_five_seconds(
 @pytest.mark.parametrize(
     ("host", "port", "line"),
     [
-        ("127.0.0.1", 8000, "Serving on ws://127.0.0.1:8000 (Ctrl+C stops it)\n"),
-        ("127.0.0.1", 0, "Serving on ws://127.0.0.1:50000 (Ctrl+C stops it)\n"),
-        ("::1", 8000, "Serving on ws://[::1]:8000 (Ctrl+C stops it)\n"),
+        ("127.0.0.1", 8000, "Serving on http://127.0.0.1:8000 (Ctrl+C stops it)\n"),
+        ("127.0.0.1", 0, "Serving on http://127.0.0.1:50000 (Ctrl+C stops it)\n"),
+        ("::1", 8000, "Serving on http://[::1]:8000 (Ctrl+C stops it)\n"),
     ],
 )
 @pytest.mark.usefixtures("configs")

@@ -493,6 +493,14 @@ def test_query_goes_on_a_partial_of_a_function_with_a_query() -> None:
     assert inputs(functools.partial(chat))["n"] == (int, None, MISSING, True)
 
 
+def test_query_of_what_a_partial_has_filled_in_makes_no_input() -> None:
+    @query("n", int)
+    @query("m", int)
+    async def chat(ws: WebSocket, n: int, m: int) -> None: ...
+
+    assert inputs(functools.partial(chat, n=5)) == {"m": (int, None, MISSING, True)}
+
+
 def test_query_of_an_input_the_handler_has_no_parameter_for_is_refused() -> None:
     @query("nmae", str)
     @query("x", str)

@@ -18,7 +18,6 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--port", default=8000, type=int, help="the port to listen on")
     options = parser.parse_args()
-    print(f"A chat, to open in two tabs: http://{options.host}:{options.port}", flush=True)  # noqa: T201
     server.run(app, host=options.host, port=options.port, log_level="warning")
 
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Protocol, cast
 
 import anyio
+from anyio.lowlevel import checkpoint
 from starlette.websockets import WebSocketDisconnect
 
 from . import _casting
@@ -196,8 +197,7 @@ class Channel:
         if self._state in {State.CONNECTING, State.OPEN} and state is not self._state:
             if state in {State.CONNECTING, State.OPEN}:
                 self._move_to(state)
-                if not self._receiving:
-                    self._rest()
+                self._rest()
             else:
                 by: Literal["peer", "server"] = "peer" if state is State.DISCONNECTED else "server"
                 self._over(state, CloseInfo(None, "", by))
@@ -291,14 +291,18 @@ class Channel:
             self._rest()
 
     async def _next_event(self) -> Event:
-        if self._leftover:
-            return self._leftover.popleft()
-        if self._reader is None:
-            return await self._asgi_receive()
-        event = await self._reader.next()
-        if event is None:
-            raise self._illegal(Call.RECEIVE)
-        return event
+        while True:
+            if self._leftover:
+                return self._leftover.popleft()
+            if self._reader is None:
+                return await self._asgi_receive()
+            event = await self._reader.next()
+            if event is not None:
+                return event
+            if not self._open:
+                raise self._illegal(Call.RECEIVE)
+            # The task group is ending, and this task is none of it: go on without a reader.
+            await checkpoint()
 
     def _not_received(self, error: BaseException) -> NoReturn:
         """Raise what the caller should see of what the server's ``receive`` raised."""
@@ -340,8 +344,7 @@ class Channel:
             if not is_from_server(error):
                 raise
             event = {"type": "websocket.disconnect"}
-            if self._reader is not None:
-                self._reader.cause = error
+            cast("Reader", self._reader).cause = error
         if event["type"] == "websocket.receive":
             return event
         if self._open:

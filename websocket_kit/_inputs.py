@@ -11,6 +11,8 @@ from typing import (
     Annotated,
     Any,
     NamedTuple,
+    NotRequired,
+    Required,
     TypeAlias,
     Union,
     get_args,
@@ -265,11 +267,22 @@ def _model_keys(tp: Any) -> dict[str, bool]:
     """The keys of the query that a model reads, and whether each takes all values of its key."""
     kind = next(iter(_parts(tp)))
     kind = get_origin(kind) or kind
-    fields: Mapping[str, Any] = getattr(kind, "model_fields", {})
+    fields: Mapping[str, Any] = getattr(kind, "__pydantic_fields__", {})
     keys: dict[str, bool] = {}
-    for name, hint in get_type_hints(kind).items():
-        field = fields.get(name)
-        other = getattr(field, "validation_alias", None)
-        aliases = (name, getattr(field, "alias", None), other, *getattr(other, "choices", ()))
-        keys.update({alias: _holds_many(hint) for alias in aliases if isinstance(alias, str)})
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        tp, extras = _without_extras(hint)
+        aliases: list[object] = [name]
+        for extra in (fields.get(name), *extras):
+            other = getattr(extra, "validation_alias", None)
+            aliases += [getattr(extra, "alias", None), other, *getattr(other, "choices", ())]
+        keys.update({alias: _holds_many(tp) for alias in aliases if isinstance(alias, str)})
     return keys
+
+
+def _without_extras(hint: Any) -> tuple[Any, list[Any]]:
+    """A field's type, and what stands around it: annotations, Required, NotRequired."""
+    extras: list[Any] = []
+    while get_origin(hint) in {Annotated, Required, NotRequired}:
+        hint, *more = get_args(hint)
+        extras += more
+    return hint, extras

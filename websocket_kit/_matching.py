@@ -235,4 +235,8 @@ def _match_tail(
     # A slash at the end makes no difference to the route; a value keeps the one it came with.
     rest = "/".join(pieces[index:])
     slash = "/" if path.endswith("/") and rest else ""
-    return tail.fullmatch(rest + slash) or tail.fullmatch(rest) or tail.fullmatch(rest + "/")
+    return (
+        tail.fullmatch(rest + slash)
+        or tail.fullmatch(rest)
+        or (tail.fullmatch(rest + "/") if rest else None)
+    )

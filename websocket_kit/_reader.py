@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
 import anyio
+from anyio.lowlevel import cancel_shielded_checkpoint
 
 Event: TypeAlias = MutableMapping[str, Any]
 
@@ -95,6 +96,8 @@ class Reader:
                 self._waiting = False
                 self._wanted = True  # it is back: with an event, with none, or cancelled
                 self._change()
+        # A burst is handed over with a turn for the other tasks after each message.
+        await cancel_shielded_checkpoint()
         event = self.events.popleft()
         self._change()
         return event

@@ -177,7 +177,7 @@ def read_signature(handler: Handler, names: Mapping[str, Any]) -> Signature:
     hints = read_hints(handler, name, names)
     receives, sends = message_types(name, next(iter(parameters), None), hints)
     inputs = [_read_parameter(name, parameter, hints, declared) for parameter in parameters[1:]]
-    unknown = declared.keys() - {parameter.name for parameter in inputs}
+    unknown = declared.keys() - filled - {parameter.name for parameter in inputs}
     if unknown:
         first = min(unknown)
         msg = f"handler {name!r} has no parameter for @query({first!r}): add one named {first!r}"

@@ -310,7 +310,7 @@ class WebSocketRouter:
             SystemExit: uvicorn is missing, or a WebSocket implementation for it, with the line
                 that installs them; or the server could not start.
         """
-        server.run(self, host=host, port=port, **uvicorn_options)
+        server.run(self, host=host, port=port, scheme="ws", **uvicorn_options)
 
 
 def route_path(scope: Scope) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import socket
@@ -16,13 +16,21 @@ __all__ = ["run"]
 GRACEFUL_SHUTDOWN_TIMEOUT = 5
 
 
-def run(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 8000, **uvicorn_options: Any) -> None:
+def run(
+    app: ASGIApp,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    scheme: Literal["http", "ws"] = "http",
+    **uvicorn_options: Any,
+) -> None:
     """Serve an ASGI app until it is interrupted; says where once it listens.
 
     Args:
         app: The app.
         host: The address to listen on.
         port: The port to listen on; 0: any that is free.
+        scheme: What to say it serves, without the "s" that TLS adds.
         uvicorn_options: More options of ``uvicorn.Config``. Unless given,
             ``timeout_graceful_shutdown`` is 5 seconds.
 
@@ -52,7 +60,8 @@ def run(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 8000, **uvicorn_op
             await super().startup(sockets)
             for server in getattr(self, "servers", []):
                 for listening in server.sockets:
-                    where = _address(listening.getsockname())
+                    secure = "s" if self.config.is_ssl else ""
+                    where = _address(scheme + secure, listening.getsockname())
                     print(f"Serving on {where} (Ctrl+C stops it)", flush=True)  # noqa: T201 - its job
 
     options: dict[str, Any] = {
@@ -68,12 +77,12 @@ def run(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 8000, **uvicorn_op
         sys.exit(f"could not serve on {host}:{port}; uvicorn's log says why")
 
 
-def _address(name: Any) -> str:
+def _address(scheme: str, name: Any) -> str:
     """A socket's name as a URL, or a Unix socket's path."""
     if isinstance(name, str):
         return f"unix:{name}"
     host, port = name[:2]
-    return f"ws://[{host}]:{port}" if ":" in host else f"ws://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _speaks_websocket() -> bool:

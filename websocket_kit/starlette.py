@@ -16,7 +16,6 @@ from ._lifecycle import State
 from ._options import Options, Settings, settle
 from ._serving import logger, serve
 from ._signature import (
-    Handler,
     check_types,
     handler_name,
     is_websocket,
@@ -106,16 +105,16 @@ def _wrap(
 
 
 @overload
-def endpoint(handler: Handler, /) -> Endpoint: ...
+def endpoint(handler: Endpoint, /) -> Endpoint: ...
 
 
 @overload
-def endpoint(**options: Unpack[Options]) -> Callable[[Handler], Endpoint]: ...
+def endpoint(**options: Unpack[Options]) -> Callable[[Endpoint], Endpoint]: ...
 
 
 def endpoint(
-    handler: Handler | None = None, /, **options: Unpack[Options]
-) -> Endpoint | Callable[[Handler], Endpoint]:
+    handler: Endpoint | None = None, /, **options: Unpack[Options]
+) -> Endpoint | Callable[[Endpoint], Endpoint]:
     """Give a Starlette or FastAPI endpoint our WebSocket; bare, or with options.
 
     The framework keeps its own routing and injection: ``Depends``, ``Query`` and path parameters
@@ -143,7 +142,7 @@ def endpoint(
     return lambda handler: _make_endpoint(handler, settings, names)
 
 
-def _make_endpoint(handler: Handler, settings: Settings, names: Mapping[str, Any]) -> Endpoint:
+def _make_endpoint(handler: Endpoint, settings: Settings, names: Mapping[str, Any]) -> Endpoint:
     name = handler_name(handler)
     hints = read_hints(handler, name, names)
     signature = inspect.signature(handler)
@@ -167,7 +166,7 @@ def _make_endpoint(handler: Handler, settings: Settings, names: Mapping[str, Any
         elif chosen is parameters[0]:
             await serve(ws, handler(ws, *rest, **inputs), name)
         else:
-            await serve(ws, cast("Any", handler)(**{key: ws}, **inputs), name)
+            await serve(ws, handler(**{key: ws}, **inputs), name)
 
     # What the framework reads: a socket of its own where ours is asked for, and no annotation
     # left a string, which it would look up here.
