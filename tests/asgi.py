@@ -8,7 +8,7 @@ look to the app like a peer that is gone.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container, MutableMapping
+from collections.abc import Awaitable, Callable, Container, MutableMapping
 from typing import Any, TypeAlias
 
 import anyio
@@ -19,7 +19,9 @@ Event: TypeAlias = MutableMapping[str, Any]
 
 complaints: list[str] = []
 
-DENIAL = {"websocket.http.response": {}}
+Call: TypeAlias = Callable[[WebSocket[Any, Any]], Awaitable[Any]]
+
+DENIAL: dict[str, dict[str, object]] = {"websocket.http.response": {}}
 
 
 # ------------------------------------------------------------------- events, as an app sends them

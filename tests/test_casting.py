@@ -53,6 +53,10 @@ class Priority(enum.IntEnum):
     HIGH = 2
 
 
+class Level(int, enum.Enum):
+    LOW = 1
+
+
 class Suit(enum.StrEnum):
     SPADES = "s"
 
@@ -557,6 +561,14 @@ def test_no_string_in_an_error_holds_more_than_100_characters_of_the_peers(
     assert error.received == message[:100]
 
 
+def test_what_the_type_wants_is_told_whole() -> None:
+    error = cast_error(ClientMessage, '{"type": "' + "~" * 1000 + '"}')
+    assert [problem["msg"] for problem in error.errors] == [
+        "Input tag '" + "~" * 100 + "' found using 'type' does not match any of the expected tags:"
+        " 'join', 'say'"
+    ]
+
+
 def test_what_the_peer_sent_is_escaped_in_the_text() -> None:
     error = cast_error(Join, '{"room": "", "a\\r\\n\\u001b[31m": 1}')
     assert str(error) == (
@@ -656,9 +668,7 @@ def test_a_cast_of_json_agrees_with_pydantic(value: object) -> None:
 # ----------------------------------------------------------------------------- which types cast
 
 
-@pytest.mark.parametrize(
-    "tp", [range, bytearray, 5, object(), [int], Unhashable(), ANY_DICT[int]], ids=str
-)
+@pytest.mark.parametrize("tp", [range, bytearray, 5, [int], Unhashable(), ANY_DICT[int]], ids=str)
 @pytest.mark.parametrize("make", [caster, encoder, input_caster])
 def test_a_type_pydantic_does_not_know_is_a_type_error(make: Any, tp: Any) -> None:
     with pytest.raises(TypeError, match=r"^cannot cast to "):
@@ -688,7 +698,9 @@ def test_a_type_whose_own_schema_fails_is_a_type_error() -> None:
 
 
 def test_the_text_names_the_type_that_cannot_be_cast_to() -> None:
-    with pytest.raises(TypeError, match=r"^cannot cast to range: pydantic can't validate it \("):
+    with pytest.raises(
+        TypeError, match=r"(?s)^cannot cast to range: pydantic can't validate it \(.*\)$"
+    ):
         caster(range)
 
 
@@ -786,6 +798,7 @@ def test_the_cache_is_bounded() -> None:
         (Movie(title="Brazil"), '{"title":"Brazil"}'),
         (Color.RED, '"red"'),
         (Priority.HIGH, "2"),
+        (Level.LOW, "1"),
         (Suit.SPADES, '"s"'),
         (Permission.READ | Permission.WRITE, "3"),
         ({"suit": Suit.SPADES}, '{"suit":"s"}'),
@@ -798,7 +811,7 @@ def test_the_cache_is_bounded() -> None:
         ([b"abc"], '["abc"]'),
         (["\u2028"], '["\u2028"]'),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_a_value_is_sent_as(value: Any, message: str | bytes) -> None:
     sent = encode(value)
@@ -866,12 +879,16 @@ def test_a_string_that_says_nan_makes_no_difference_to_what_can_be_sent(
 class Text(str):
     __slots__ = ()
 
+    def __str__(self) -> str:
+        return "a text"
+
 
 class Number(int):
-    pass
+    def __str__(self) -> str:
+        return "a number"
 
 
-def test_a_str_or_int_of_a_users_own_is_sent_as_one() -> None:
+def test_a_str_or_int_of_a_users_own_is_sent_as_one_however_it_shows() -> None:
     assert encode(Text("héllo")) == "héllo"
     assert type(encode(Text("x"))) is str
     assert encode(Number(5)) == "5"

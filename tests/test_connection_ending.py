@@ -431,4 +431,3 @@ async def test_nothing_keeps_a_finished_websocket_alive(use: str) -> None:
         assert finished() is None
     finally:
         gc.enable()
-

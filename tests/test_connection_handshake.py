@@ -251,7 +251,9 @@ async def test_a_send_that_raises_in_accept_is_a_disconnect() -> None:
 
 async def test_a_server_that_begins_with_something_else_is_told_so() -> None:
     server = Server("hi", connect=False)
-    with pytest.raises(WebSocketHandshakeError, match=r"'websocket\.receive' instead of a handshake"):
+    with pytest.raises(
+        WebSocketHandshakeError, match=r"'websocket\.receive' instead of a handshake"
+    ):
         await server.websocket().accept()
     assert server.sent == []
 

@@ -21,7 +21,7 @@ from websocket_kit import (
     WebSocketTimeoutError,
 )
 
-# ----------------------------------------------------------------------- every state × every call
+# ----------------------------------------------------------------------- every state, every call
 
 
 async def connecting(server: Server, ws: WebSocket) -> None:
@@ -206,7 +206,7 @@ class Model:
 EVENTS = ["peer_sends", "peer_leaves", "network_fails"]
 ACTIONS: dict[str, Callable[[WebSocket], Awaitable[Any]]] = {
     "accept": lambda ws: ws.accept(),
-    "enter": lambda ws: enter(ws),
+    "enter": lambda ws: enter(ws),  # noqa: PLW0108 - defined below
     "reject": lambda ws: ws.reject(),
     "send": lambda ws: ws.send("hi"),
     "receive": lambda ws: ws.receive(timeout=0),
@@ -243,7 +243,8 @@ async def compare(steps: list[str]) -> None:
                 continue
             expected = getattr(model, step)()
             if isinstance(expected, type):
-                with pytest.raises(expected) as caught:
+                error: type[BaseException] = expected
+                with pytest.raises(error) as caught:
                     await ACTIONS[step](ws)
                 assert type(caught.value) is expected
             else:
@@ -261,7 +262,5 @@ async def compare(steps: list[str]) -> None:
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @settings(max_examples=400, deadline=None)
 @given(steps=st.lists(st.sampled_from([*ACTIONS, *EVENTS]), max_size=15))
-def test_any_calls_in_any_order_do_what_the_model_says(
-    backend: str, steps: list[str]
-) -> None:
+def test_any_calls_in_any_order_do_what_the_model_says(backend: str, steps: list[str]) -> None:
     anyio.run(compare, steps, backend=backend)

@@ -9,7 +9,7 @@ import anyio
 import pytest
 from anyio import current_time, sleep, sleep_forever, wait_all_tasks_blocked
 
-from tests.asgi import Server, accept, close, text
+from tests.asgi import Call, Server, accept, close, text
 from websocket_kit import (
     CloseInfo,
     WebSocket,
@@ -305,16 +305,19 @@ async def receive_all(ws: WebSocket) -> None:
         pass
 
 
+RECEIVES: list[Call] = [
+    lambda ws: ws.receive(),
+    lambda ws: ws.receive(timeout=1),
+    lambda ws: ws.expect("one"),
+    lambda ws: ws.pair("?"),
+    lambda ws: ws.pair("!", recv_first=True),
+    receive_all,
+]
+
+
 @pytest.mark.parametrize(
     "call",
-    [
-        lambda ws: ws.receive(),
-        lambda ws: ws.receive(timeout=1),
-        lambda ws: ws.expect("one"),
-        lambda ws: ws.pair("?"),
-        lambda ws: ws.pair("!", recv_first=True),
-        receive_all,
-    ],
+    RECEIVES,
     ids=["receive", "with a timeout", "expect", "pair", "pair, receiving first", "iteration"],
 )
 async def test_receiving_beside_a_buffer_of_zero_is_refused_and_nothing_is_sent(call: Any) -> None:
@@ -659,10 +662,10 @@ async def test_send_each_ends_the_moment_the_peer_leaves() -> None:
         assert caught.value.code == 1001
         assert source.closed
 
+    start = current_time()  # which stands still while nobody waits for a time
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(send)
         await wait_all_tasks_blocked()
-        start = current_time()
         server.leave(1001)
     assert current_time() == start
     assert server.sent == [accept(), text("one")]

@@ -74,6 +74,10 @@ TEXTS: list[tuple[WebSocketError, str]] = [
         "cannot cast the message to Literal['a']: bad \\x00 \\ud800 é",
     ),
     (
+        WebSocketCastError(int, "x", [{**NOT_JSON, "msg": "it's a \\ \""}]),
+        "cannot cast the message to int: it's a \\ \"",
+    ),
+    (
         WebSocketMessageTooBig(1_048_577, 1_048_576),
         "the message has 1048577 bytes, the limit is 1048576 (max_message_bytes raises it)",
     ),

@@ -683,6 +683,14 @@ def test_the_answer_to_a_bad_input_repeats_no_input(tp: Any, query_string: str) 
     assert "hunter" not in problems_as_json(found).lower()
 
 
+def test_in_place_of_a_validators_own_text_there_is_a_general_one() -> None:
+    """It may repeat the input in whatever shape."""
+    tp = Annotated[str, says(lambda value: f"{value} is bad")]
+    assert problems(handler_of(tp), "x=1") == [
+        (("query", "x"), "Input is not valid", "value_error")
+    ]
+
+
 def test_a_number_that_a_validator_repeats_is_not_repeated_either() -> None:
     tp = Annotated[int, says(lambda value: f"{value} is bad")]
     assert "12345" not in problems_as_json(read(handler_of(tp), "x=0012345")[1])

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from websocket_kit import WebSocketRouter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from tests.asgi import Event
 
@@ -43,7 +43,7 @@ class Run:
         """A lifespan that notes its steps; ``fail`` names the one it raises at."""
 
         @asynccontextmanager
-        async def lifespan(_: Any) -> AsyncIterator[dict[str, str]]:
+        async def lifespan(_: Any) -> AsyncGenerator[dict[str, str]]:
             if fail == "start":
                 raise ZeroDivisionError(name)
             self.steps.append(f"{name} starts")
@@ -107,7 +107,7 @@ async def test_the_lifespan_is_called_with_the_router() -> None:
     owners: list[Any] = []
 
     @asynccontextmanager
-    async def lifespan(app: Any) -> AsyncIterator[None]:
+    async def lifespan(app: Any) -> AsyncGenerator[None]:
         owners.append(app)
         yield
 
@@ -230,7 +230,7 @@ async def test_an_app_that_ends_before_the_shutdown_ends_the_routers_lifespan() 
 
 async def test_a_server_without_state_still_starts_both() -> None:
     @asynccontextmanager
-    async def lifespan(_: Any) -> AsyncIterator[None]:
+    async def lifespan(_: Any) -> AsyncGenerator[None]:
         run.steps.append("router starts")
         yield
 
@@ -244,7 +244,7 @@ async def test_the_lifespan_may_run_tasks() -> None:
     steps: list[str] = []
 
     @asynccontextmanager
-    async def lifespan(_: Any) -> AsyncIterator[None]:
+    async def lifespan(_: Any) -> AsyncGenerator[None]:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(work)
             await wait_all_tasks_blocked()

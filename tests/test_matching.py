@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from starlette.convertors import CONVERTOR_TYPES, Convertor, register_url_convertor
 from starlette.routing import compile_path
@@ -197,6 +197,10 @@ def test_without_routes_no_path_matches() -> None:
         ("/a", ["/{rest:path}", "/a"], "/a"),
         ("/", ["/{rest:path}", "/"], "/"),
         ("/", ["/", "/{rest:path}"], "/"),
+        # which gives way where it would be empty
+        ("/a", ["/a/{rest:path}", "/a"], "/a"),
+        ("/b", ["/{x}/{rest:path}", "/{x}"], "/{x}"),
+        ("/b/", ["/{x}/{rest:path}", "/{x}"], "/{x}"),
     ],
 )
 def test_a_literal_wins_over_a_parameter_else_the_first_registered(
@@ -565,6 +569,8 @@ tables = st.lists(routes(), min_size=1, max_size=8, unique_by=shape)
 def test_among_routes_a_literal_wins_segment_by_segment_else_the_first(
     table: list[str], path: str
 ) -> None:
+    found = [by_starlette_or_with_a_slash(route, path) or {} for route in table]
+    assume(all("" not in values.values() for values in found))  # see the table above
     assert winner(path, *table) == by_specification(table, path)
 
 

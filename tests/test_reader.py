@@ -13,7 +13,7 @@ from anyio import current_time, sleep, wait_all_tasks_blocked
 from websocket_kit._reader import Event, Reader
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
 pytestmark = pytest.mark.anyio
 
@@ -48,7 +48,7 @@ class Source:
 @asynccontextmanager
 async def running(
     source: Source, buffer: int = 64, goodbyes: list[float] | None = None
-) -> AsyncIterator[Reader]:
+) -> AsyncGenerator[Reader]:
     """A reader at work; the times at which it says goodbye are noted."""
     reader = Reader(source.read, buffer)
     noted = [] if goodbyes is None else goodbyes

@@ -21,7 +21,7 @@ from websocket_kit import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from tests.asgi import Event
 
@@ -69,7 +69,7 @@ async def http(app: Any, path: str, method: str = "GET", **scope: Any) -> list[E
     async def send(event: Any) -> None:
         sent.append(event)
 
-    request = {
+    request: dict[str, Any] = {
         "type": "http",
         "method": method,
         "path": path,
@@ -269,7 +269,7 @@ async def test_a_trailing_slash_makes_no_difference() -> None:
     assert (await http(app, "/where/"))[0]["status"] == 426
 
 
-# ------------------------------------------------------------------------------------------ mounting
+# ----------------------------------------------------------------------------------------- mounting
 
 
 @pytest.mark.parametrize(
@@ -527,14 +527,21 @@ async def test_a_routers_origins_hold_for_its_routes() -> None:
     assert events == [close(1008)]
 
 
+def define_on_a_router(**options: Any) -> object:
+    return WebSocketRouter().websocket("/", **options)
+
+
+def define_for_later(**options: Any) -> object:
+    return websocket("/", **options)
+
+
+def define_by_hand(**options: Any) -> object:
+    return WebSocketRoute("/", report_limit, **options)
+
+
 @pytest.mark.parametrize(
     "define",
-    [
-        lambda **options: WebSocketRouter(**options),
-        lambda **options: WebSocketRouter().websocket("/", **options),
-        lambda **options: websocket("/", **options),
-        lambda **options: WebSocketRoute("/", report_limit, **options),
-    ],
+    [WebSocketRouter, define_on_a_router, define_for_later, define_by_hand],
     ids=["router", "router.websocket", "websocket", "route"],
 )
 @pytest.mark.parametrize(
@@ -679,7 +686,11 @@ async def test_wrap_knows_routes_that_are_registered_later() -> None:
 
 def test_run_serves_the_router_with_uvicorn(monkeypatch: pytest.MonkeyPatch) -> None:
     served: list[tuple[Any, dict[str, Any]]] = []
-    monkeypatch.setattr("websocket_kit.server.run", lambda app, **kw: served.append((app, kw)))
+
+    def serve(app: object, **options: Any) -> None:
+        served.append((app, options))
+
+    monkeypatch.setattr("websocket_kit.server.run", serve)
     app = WebSocketRouter()
     app.run()
     app.run("0.0.0.0", 80, log_level="warning")  # noqa: S104 - nothing listens
@@ -711,7 +722,7 @@ async def test_a_router_runs_its_lifespan_with_itself_as_the_app() -> None:
     steps: list[Any] = []
 
     @asynccontextmanager
-    async def lifespan(app: WebSocketRouter) -> AsyncIterator[dict[str, str]]:
+    async def lifespan(app: WebSocketRouter) -> AsyncGenerator[dict[str, str]]:
         steps.append(app)
         yield {"pool": "db"}
         steps.append("stopped")
@@ -738,7 +749,7 @@ async def test_without_a_lifespan_there_is_nothing_to_run(app: Any) -> None:
 
 async def test_a_lifespan_that_fails_to_start_says_so() -> None:
     @asynccontextmanager
-    async def lifespan(_: Any) -> AsyncIterator[None]:
+    async def lifespan(_: Any) -> AsyncGenerator[None]:
         raise ZeroDivisionError
         yield
 
@@ -748,7 +759,7 @@ async def test_a_lifespan_that_fails_to_start_says_so() -> None:
 
 async def test_an_included_routers_lifespan_is_not_taken_along() -> None:
     @asynccontextmanager
-    async def lifespan(_: Any) -> AsyncIterator[None]:
+    async def lifespan(_: Any) -> AsyncGenerator[None]:
         pytest.fail("it ran")
         yield
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import uvicorn
@@ -40,11 +40,11 @@ def configs(monkeypatch: pytest.MonkeyPatch) -> list[uvicorn.Config]:
     """The configurations of the servers that ran; each listens where it was told."""
     ran: list[uvicorn.Config] = []
 
-    async def startup(server: uvicorn.Server, sockets: Any = None) -> None:  # noqa: ARG001
+    async def startup(server: uvicorn.Server, sockets: Any = None) -> None:
         config = server.config
         where = config.uds or (config.host, config.port or 50000)
         server.started = True
-        server.servers = [Listener(Socket(where))]  # type: ignore[list-item]
+        cast("Any", server).servers = [Listener(Socket(where))]
 
     def serve(server: uvicorn.Server, sockets: Any = None) -> None:
         ran.append(server.config)
@@ -158,7 +158,7 @@ def test_one_worker_is_what_there_is(
 
 
 def ending(error: BaseException | None, *, started: bool) -> Callable[..., None]:
-    def serve(server: uvicorn.Server, sockets: Any = None) -> None:  # noqa: ARG001
+    def serve(server: uvicorn.Server, sockets: Any = None) -> None:
         server.started = started
         if error is not None:
             raise error
@@ -180,7 +180,7 @@ def test_a_server_that_could_not_start_is_an_error(monkeypatch: pytest.MonkeyPat
 def test_a_server_that_starts_nothing_says_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def startup(server: uvicorn.Server, sockets: Any = None) -> None:  # noqa: ARG001
+    async def startup(server: uvicorn.Server, sockets: Any = None) -> None:
         server.should_exit = True
 
     def serve(server: uvicorn.Server, sockets: Any = None) -> None:

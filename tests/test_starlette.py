@@ -17,7 +17,7 @@ from starlette.routing import WebSocketRoute as StarletteRoute
 from starlette.websockets import WebSocket as StarletteWebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from tests.asgi import Server, accept, close, denial, text
+from tests.asgi import Call, Server, accept, close, denial, text
 from websocket_kit import (
     CloseInfo,
     InvalidRouteError,
@@ -171,7 +171,7 @@ async def test_a_socket_whose_handshake_was_read_already_is_rejected() -> None:
     assert server.sent == denial(401)
 
 
-CALLS: dict[str, Any] = {
+CALLS: dict[str, Call] = {
     "send": lambda ws: ws.send("hi"),
     "send json": lambda ws: ws.send({"a": 1}),
     "receive": lambda ws: ws.receive(),
@@ -399,9 +399,7 @@ async def test_the_sockets_own_path_parameters_are_in_the_request() -> None:
 
 
 async def test_an_endpoint_takes_the_four_options() -> None:
-    @endpoint(
-        subprotocols=["chat"], allowed_origins="*", max_message_bytes=3, receive_timeout=1
-    )
+    @endpoint(subprotocols=["chat"], allowed_origins="*", max_message_bytes=3, receive_timeout=1)
     async def chat(ws: WebSocket) -> None:
         async with ws:
             assert ws.subprotocol == "chat"
@@ -437,13 +435,13 @@ async def test_an_endpoint_checks_the_origin_before_the_handler() -> None:
 
 
 async def test_an_unannotated_first_parameter_is_the_websocket() -> None:
-    @endpoint
-    async def chat(ws) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    async def chat(ws: WebSocket) -> None:
         async with ws:
             await ws.send(type(ws).__name__)
 
+    del chat.__annotations__["ws"]
     server = Server(path="/lobby")
-    await serve(chat, server)
+    await serve(endpoint(chat), server)
     assert server.sent[1] == text("WebSocket")
 
 
@@ -465,21 +463,27 @@ async def without_parameters() -> None: ...
 async def with_another_socket(socket: StarletteWebSocket) -> None: ...
 
 
-async def with_an_unknown_name(ws: Nowhere) -> None: ...  # type: ignore[name-defined]  # noqa: F821
+async def with_an_unknown_name(ws: WebSocket) -> None: ...
+
+
+with_an_unknown_name.__annotations__["ws"] = "Nowhere"
 
 
 async def with_an_unknown_type(ws: WebSocket[Server, str]) -> None: ...
 
 
+BAD_ENDPOINTS: list[tuple[Any, str]] = [
+    (plain, "async def"),
+    (without_parameters, "takes no WebSocket"),
+    (with_another_socket, "imported from websocket_kit"),
+    (with_an_unknown_name, "Nowhere"),
+    (with_an_unknown_type, "Server"),
+]
+
+
 @pytest.mark.parametrize(
     ("handler", "match"),
-    [
-        (plain, "async def"),
-        (without_parameters, "takes no WebSocket"),
-        (with_another_socket, "imported from websocket_kit"),
-        (with_an_unknown_name, "Nowhere"),
-        (with_an_unknown_type, "Server"),
-    ],
+    BAD_ENDPOINTS,
 )
 def test_what_can_be_no_endpoint_is_refused_where_it_is_defined(handler: Any, match: str) -> None:
     with pytest.raises(InvalidRouteError, match=match):
