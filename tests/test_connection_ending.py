@@ -21,6 +21,8 @@ from websocket_kit import (
     WebSocket,
     WebSocketDisconnectError,
     WebSocketHandshakeError,
+    WebSocketRouter,
+    websocket,
     wrap,
 )
 
@@ -431,3 +433,14 @@ async def test_nothing_keeps_a_finished_websocket_alive(use: str) -> None:
         assert finished() is None
     finally:
         gc.enable()
+
+
+async def test_a_peer_that_left_before_it_was_answered_is_not_answered() -> None:
+    server = Server(connect=False)
+    server.leave(1006)
+    router: Any = WebSocketRouter([websocket("/")(_does_nothing)])
+    await router(*server.asgi)
+    assert server.sent == []
+
+
+async def _does_nothing(ws: WebSocket) -> None: ...

@@ -662,10 +662,11 @@ async def test_send_each_ends_the_moment_the_peer_leaves() -> None:
         assert caught.value.code == 1001
         assert source.closed
 
-    start = current_time()  # which stands still while nobody waits for a time
+    start = 0.0
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(send)
         await wait_all_tasks_blocked()
+        start = current_time()
         server.leave(1001)
     assert current_time() == start
     assert server.sent == [accept(), text("one")]
@@ -816,3 +817,34 @@ async def test_our_own_close_ends_send_each_with_a_plain_handshake_error() -> No
     with pytest.raises(WebSocketHandshakeError, match="this end has closed"):
         await ws.send_each(items())
     assert server.sent == [accept(), text("one"), close(1000)]
+
+
+async def test_a_task_outside_the_group_goes_on_receiving_when_the_group_ends() -> None:
+    server = Server()
+    ws = await connect(server)
+    received: list[str] = []
+
+    async def receive() -> None:
+        received.append(await ws.receive())
+
+    async with anyio.create_task_group() as tasks:
+        async with ws.task_group():
+            tasks.start_soon(receive)
+            await wait_all_tasks_blocked()
+        await wait_all_tasks_blocked()
+        server.push("after the group")
+    assert received == ["after the group"]
+
+
+async def test_a_close_ends_the_receive_of_another_task_that_waits_for_the_reader() -> None:
+    server = Server()
+    ws = await connect(server)
+
+    async def receive() -> None:
+        with pytest.raises(WebSocketHandshakeError, match="this end has closed"):
+            await ws.receive()
+
+    async with ws.task_group() as tasks:
+        tasks.start_soon(receive)
+        await wait_all_tasks_blocked()
+        await ws.close(4000)

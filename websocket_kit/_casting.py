@@ -339,8 +339,10 @@ def encode(value: Any) -> Message:
         ValueError: It is of a type that can, but holds what can't: a lone surrogate, itself, a
             bytes that isn't UTF-8.
     """
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, int) and not isinstance(value, Enum):
-        return str(value).lower()  # True and False are ints too
+        return int.__repr__(value)
     return _encode(value, _dump)
 
 

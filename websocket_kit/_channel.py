@@ -347,8 +347,8 @@ class Channel:
             cast("Reader", self._reader).cause = error
         if event["type"] == "websocket.receive":
             return event
-        if self._open:
-            self._left(event, Call.RECEIVE)
+        # Where this end has closed meanwhile, that is how it ended.
+        _ = self._left(event, Call.RECEIVE) if self._open else None
         return None
 
 
