@@ -118,7 +118,8 @@ class Server:
         self._events: deque[Event | BaseException] = deque()
         self._arrived = anyio.Event()
         self._receiving = False
-        self._peer_left = False
+        self._peer_left = False  # as the app has been told, by receive or send
+        self._said_goodbye = False  # by receive
         self._state = "connecting"
         if connect:
             self.push({"type": "websocket.connect"})
@@ -158,7 +159,7 @@ class Server:
         self.receives += 1
         if self._receiving:
             self._complain("receive() while another one waits")
-        if self._peer_left or self._state == "closed":
+        if self._said_goodbye or self._state == "closed":
             self._complain("receive() after the end")
         self._receiving = True
         try:
@@ -168,9 +169,10 @@ class Server:
             self._receiving = False
         event = self._events.popleft()
         if isinstance(event, BaseException):
-            self._peer_left = True
+            self._said_goodbye = self._peer_left = True
             raise event
-        self._peer_left = event["type"] == "websocket.disconnect"
+        self._said_goodbye = event["type"] == "websocket.disconnect"
+        self._peer_left = self._peer_left or self._said_goodbye
         return event
 
     async def send(self, event: Event) -> None:

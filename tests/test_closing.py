@@ -12,6 +12,7 @@ from starlette.datastructures import MutableHeaders
 from websocket_kit.closing import (
     CloseCode,
     CloseInfo,
+    check_body,
     check_close,
     check_status,
     code_for_status,
@@ -270,6 +271,28 @@ def test_a_header_that_is_no_pair_of_strings_is_a_type_error(pair: Any) -> None:
     with pytest.raises(TypeError) as caught:
         encode_headers([pair])
     assert str(caught.value) == f"a header is a pair of strings, not {pair!r}"
+
+
+@pytest.mark.parametrize("headers", [None, 5])
+def test_headers_that_are_neither_a_mapping_nor_pairs_are_a_type_error(headers: Any) -> None:
+    with pytest.raises(TypeError) as caught:
+        encode_headers(headers)
+    assert str(caught.value) == (
+        f"headers are a mapping or pairs of strings, not {type(headers).__name__}"
+    )
+
+
+@pytest.mark.parametrize("body", ["", "text", b"bytes"])
+def test_a_body_is_text_or_bytes(body: str | bytes) -> None:
+    assert check_body(body) is body
+
+
+@pytest.mark.parametrize("body", [None, {"a": 1}, bytearray(b"")])
+def test_any_other_body_is_a_type_error(body: Any) -> None:
+    with pytest.raises(
+        TypeError, match=f"an HTTP body is a str or bytes, not {type(body).__name__}"
+    ):
+        check_body(body)
 
 
 @bounded

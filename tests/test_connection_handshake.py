@@ -206,6 +206,7 @@ async def test_accept_sends_headers_along(headers: Any) -> None:
         ({"x-room": "\u4e2d"}, ValueError),
         ({"Sec-WebSocket-Protocol": "chat"}, ValueError),
         ({"x-room": 5}, TypeError),
+        (None, TypeError),
     ],
 )
 async def test_a_malformed_header_is_refused_and_nothing_is_sent(
@@ -268,6 +269,19 @@ async def test_a_second_task_cannot_accept_at_the_same_time() -> None:
             await ws.accept()
         server.push(CONNECT)
     assert server.sent == [accept()]
+
+
+async def test_a_second_task_that_enters_at_the_same_time_does_not_end_the_connection() -> None:
+    server = Server(connect=False)
+    ws = server.websocket()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ws.accept)
+        await wait_all_tasks_blocked()
+        with pytest.raises(anyio.BusyResourceError):
+            await ws.__aenter__()
+        server.push({"type": "websocket.connect"})
+    assert server.tried == [accept()]
+    assert ws.open
 
 
 async def test_accept_cancelled_while_it_waits_can_be_called_again() -> None:
@@ -451,6 +465,8 @@ async def test_after_reject_the_connection_is_over() -> None:
         ({"status": 302}, ValueError),
         ({"status": 600}, ValueError),
         ({"status": "403"}, TypeError),
+        ({"body": None}, TypeError),
+        ({"body": {"a": 1}}, TypeError),
         ({"headers": {"x": "a\nb"}}, ValueError),
     ],
 )

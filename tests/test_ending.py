@@ -222,6 +222,20 @@ def test_is_cancelled_and_the_peer_sees_1012_or_503_and_the_cancellation_goes_on
     assert ending == Ending(1012, "", status=503, then="cancel")
 
 
+def test_is_cancelled_in_several_places_of_a_nursery_and_the_cancellation_goes_on() -> None:
+    cancelled = BaseExceptionGroup(
+        "trio's",
+        [asyncio.CancelledError(), BaseExceptionGroup("", [asyncio.CancelledError(), GONE])],
+    )
+    ending = decide(cancelled, cancelled=asyncio.CancelledError)
+    assert (ending.code, ending.status, ending.then) == (1012, 503, "cancel")
+
+
+def test_is_cancelled_while_another_error_is_raised_and_it_is_a_failure() -> None:
+    both = BaseExceptionGroup("both", [asyncio.CancelledError(), ZeroDivisionError()])
+    assert decide(both, cancelled=asyncio.CancelledError).then == "raise"
+
+
 def test_is_cancelled_together_with_its_tasks_and_the_cancellation_goes_on() -> None:
     error = BaseExceptionGroup("", [asyncio.CancelledError(), GONE])
     assert decide(error, cancelled=asyncio.CancelledError).then == "cancel"

@@ -215,6 +215,12 @@ def test_a_reject_with_a_header_that_injects_is_a_value_error_at_once() -> None:
         WebSocketReject(403, "", {"X": "a\r\nY: b"})
 
 
+@pytest.mark.parametrize("body", [None, {"a": 1}])
+def test_a_reject_with_a_body_that_is_no_text_is_a_type_error_at_once(body: Any) -> None:
+    with pytest.raises(TypeError, match="an HTTP body is a str or bytes"):
+        WebSocketReject(400, body)
+
+
 # ----------------------------------------------------------------------------------- pickling
 
 

@@ -95,6 +95,20 @@ async def test_the_state_of_both_is_the_servers() -> None:
     assert run.scope["state"] == {"app": "ready", "router": "ready"}
 
 
+async def test_the_other_app_is_given_the_servers_own_events() -> None:
+    given: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        given.append(await receive())
+        await send(STARTED)
+        given.append(await receive())
+        await send(STOPPED)
+
+    run = Run()
+    await run.serve(WebSocketRouter(lifespan=run.lifespan("router")).wrap(app))
+    assert given == [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+
+
 async def test_a_router_without_a_lifespan_leaves_the_other_apps_alone() -> None:
     run = Run()
     await run.serve(WebSocketRouter().wrap(Starlette(lifespan=run.lifespan("app"))))

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 import pytest
 from anyio import current_time, sleep, wait_all_tasks_blocked
 
@@ -109,11 +110,12 @@ async def test_a_goodbye_is_said_at_once_where_nobody_takes() -> None:
     source = Source("one")
     goodbyes: list[float] = []
     async with running(source, goodbyes=goodbyes) as reader:
+        await sleep(1)
         before = current_time()
         source.push(None)
         await wait_all_tasks_blocked()
         assert goodbyes == [before]
-        assert reader.goodbye
+        assert reader.over
         assert not source.reading
 
 
@@ -130,7 +132,84 @@ async def test_who_waits_hears_the_goodbye_first() -> None:
         await wait_all_tasks_blocked()
         source.push(None)
     assert heard == [(None, [])]
-    assert len(goodbyes) == 1
+
+
+async def test_the_goodbye_is_said_as_soon_as_who_takes_has_heard_it() -> None:
+    source = Source("one")
+    goodbyes: list[float] = []
+    async with running(source, goodbyes=goodbyes) as reader:
+        assert await take(reader) == "one"
+        source.push("two", None)
+        await wait_all_tasks_blocked()
+        assert await take(reader) == "two"
+        assert goodbyes == []
+        heard = current_time()
+        assert await take(reader) is None
+        await sleep(5)
+    assert goodbyes == [heard]
+
+
+async def test_who_took_one_just_now_is_waited_for_half_a_second() -> None:
+    source = Source()
+    goodbyes: list[float] = []
+    async with running(source, goodbyes=goodbyes) as reader:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(take, reader)
+            await wait_all_tasks_blocked()
+            source.push("one")
+        taken = current_time()
+        await sleep(0.2)
+        source.push(None)
+        await sleep(5)
+    assert goodbyes == [pytest.approx(taken + 0.5)]
+
+
+async def test_who_took_one_long_ago_is_not_waited_for() -> None:
+    source = Source("one", "two")
+    goodbyes: list[float] = []
+    async with running(source, goodbyes=goodbyes) as reader:
+        assert await take(reader) == "one"
+        await sleep(1)
+        left = current_time()
+        source.push(None)
+        await sleep(5)
+    assert goodbyes == [left]
+
+
+async def test_what_came_is_kept_for_half_a_second_from_the_start() -> None:
+    source = Source("one", None)
+    goodbyes: list[float] = []
+    start = current_time()
+    async with running(source, goodbyes=goodbyes) as reader:
+        await sleep(0.4)
+        assert await take(reader) == "one"
+        assert await take(reader) is None
+        await sleep(5)
+    assert goodbyes == [pytest.approx(start + 0.4)]
+
+
+async def test_where_nothing_came_the_goodbye_is_said_from_the_start() -> None:
+    goodbyes: list[float] = []
+    start = current_time()
+    async with running(Source(None), goodbyes=goodbyes):
+        await sleep(5)
+    assert goodbyes == [start]
+
+
+async def test_a_burst_is_taken_with_a_turn_for_other_tasks_after_each_event() -> None:
+    source = Source("one", "two", "three")
+    turns: list[int] = []
+
+    async def other() -> None:
+        for turn in range(3):
+            turns.append(turn)
+            await anyio.lowlevel.checkpoint()
+
+    async with running(source) as reader, anyio.create_task_group() as tasks:
+        tasks.start_soon(other)
+        for _ in range(3):
+            await take(reader)
+        assert len(turns) >= 2
 
 
 async def test_what_came_before_the_goodbye_is_still_taken() -> None:
@@ -142,22 +221,10 @@ async def test_what_came_before_the_goodbye_is_still_taken() -> None:
         source.push(None)
         await wait_all_tasks_blocked()
         while taken[-1] is not None:
-            await sleep(0.5)
+            await sleep(0.4)
             assert goodbyes == []
             taken.append(await take(reader))
     assert taken == ["one", "two", "three", None]
-    assert len(goodbyes) == 1
-
-
-async def test_who_takes_and_then_stays_away_is_waited_for_one_second() -> None:
-    source = Source("one", "two", "three")
-    goodbyes: list[float] = []
-    async with running(source, goodbyes=goodbyes) as reader:
-        await take(reader)
-        start = current_time()
-        source.push(None)
-        await sleep(5)
-    assert goodbyes == [pytest.approx(start + 1)]
 
 
 async def test_who_is_cancelled_while_it_waits_loses_no_event() -> None:
@@ -219,7 +286,6 @@ async def test_after_stop_no_goodbye_is_said() -> None:
         source.push(None)
         await wait_all_tasks_blocked()
     assert goodbyes == []
-    assert not reader.goodbye
 
 
 async def test_a_reader_stopped_before_it_runs_reads_nothing() -> None:
@@ -237,14 +303,48 @@ async def test_a_full_buffer_can_be_stopped() -> None:
     assert source.reads == 1
 
 
-async def test_leave_ends_the_reading_as_a_goodbye_does() -> None:
-    source = Source()
+async def test_leave_reads_what_is_there_and_the_goodbye_whatever_the_buffer() -> None:
+    source = Source("one", "two", "three", None)
     goodbyes: list[float] = []
-    async with running(source, goodbyes=goodbyes) as reader:
+    async with running(source, buffer=1, goodbyes=goodbyes) as reader:
+        assert source.reads == 1
         reader.leave()
+        assert [await take(reader) for _ in range(4)] == ["one", "two", "three", None]
         await wait_all_tasks_blocked()
+        assert goodbyes == [current_time()]
+
+
+async def test_leave_ends_the_reading_a_tenth_of_a_second_later_without_a_goodbye() -> None:
+    source = Source()
+    gone = OSError("gone")
+    goodbyes: list[float] = []
+    start = current_time()
+    async with running(source, goodbyes=goodbyes) as reader:
+        reader.leave(gone)
+        await sleep(0.05)
+        reader.leave(OSError("again"))
+        await sleep(5)
         assert not source.reading
-    assert len(goodbyes) == 1
+    assert goodbyes == [pytest.approx(start + 0.1)]
+    assert reader.cause is gone
+
+
+async def test_leave_ends_the_reading_at_once_where_nothing_is_kept() -> None:
+    goodbyes: list[float] = []
+    start = current_time()
+    async with running(Source(), buffer=0, goodbyes=goodbyes) as reader:
+        reader.leave()
+        await sleep(5)
+    assert goodbyes == [start]
+
+
+async def test_stop_ends_the_wait_for_who_stays_away() -> None:
+    goodbyes: list[float] = []
+    start = current_time()
+    async with running(Source("one", None), goodbyes=goodbyes):
+        pass
+    assert goodbyes == []
+    assert current_time() == start
 
 
 async def test_an_error_in_reading_comes_out_and_frees_who_stops_it() -> None:

@@ -166,8 +166,9 @@ def ending(error: BaseException | None, *, started: bool) -> Callable[..., None]
     return serve
 
 
-def test_an_interrupt_is_an_ordinary_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uvicorn.Server, "run", ending(KeyboardInterrupt(), started=True))
+@pytest.mark.parametrize("started", [True, False])
+def test_an_interrupt_is_an_ordinary_end(started: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uvicorn.Server, "run", ending(KeyboardInterrupt(), started=started))
     run(app)
 
 

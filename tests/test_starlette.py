@@ -423,7 +423,9 @@ def test_an_endpoint_refuses_a_bad_option(options: Any, error: type[Exception]) 
         endpoint(**options)
 
 
-async def test_an_endpoint_checks_the_origin_before_the_handler() -> None:
+async def test_an_endpoint_checks_the_origin_before_the_handler(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     @endpoint
     async def chat(ws: WebSocket) -> None:
         pytest.fail("it ran")
@@ -432,6 +434,8 @@ async def test_an_endpoint_checks_the_origin_before_the_handler() -> None:
     server = Server(path="/lobby", headers=headers)
     await serve(chat, server)
     assert server.sent == [close(1008)]
+    assert len(caplog.messages) == 1
+    assert ".chat: rejected with HTTP 403: " in caplog.messages[0]
 
 
 async def test_an_unannotated_first_parameter_is_the_websocket() -> None:

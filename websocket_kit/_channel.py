@@ -9,7 +9,7 @@ are this class's friends, which is why this file may touch its private parts.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Protocol, cast
 
@@ -23,7 +23,7 @@ from ._handshake import offers_denial, origin_problem
 from ._lifecycle import Call, State, explain, next_state
 from ._options import Settings, check_timeout
 from ._reader import Event, Reader
-from .closing import CloseCode, CloseInfo, code_for_status
+from .closing import CloseInfo, code_for_status
 from .errors import (
     WebSocketDisconnectError,
     WebSocketHandshakeError,
@@ -55,6 +55,7 @@ class Channel:
         "_leftover",
         "_open",
         "_origin_checked",
+        "_owed",
         "_reader",
         "_receive_now",
         "_receiving",
@@ -85,6 +86,9 @@ class Channel:
         _connect_received: bool
         _origin_checked: bool
         _request: HTTPConnection | None
+        # What ends the connection and was not yet handed to the server: events, each with what to
+        # try where the server refuses it.
+        _owed: deque[list[Event]] | None
         _reader: Reader | None
         _leftover: deque[Event] | None
         _wrapped: Wrapped | None
@@ -105,6 +109,12 @@ class Channel:
             return None
         self._origin_checked = True
         return origin_problem(self.scope.get("headers") or (), self._settings.allowed_origins)
+
+    async def _end(self, end: Coroutine[Any, Any, None]) -> None:
+        """Close or refuse, in a bounded time; what is left of it after a cancellation is owed."""
+        with anyio.move_on_after(CLOSE_TIMEOUT):
+            await end
+        self._owed = None
 
     async def _refuse(
         self,
@@ -131,23 +141,30 @@ class Channel:
             ]
         else:
             events = [_close_event(code_for_status(status) if code is None else code, "")]
-        for event in events:
-            if not await self._try_to_send(event):
-                return
+        self._owed = deque([event] for event in events)
+        await self._send_owed()
 
     async def _close(self, code: int, reason: str) -> None:
-        reader = self._reader
         self._over(State.CLOSED, CloseInfo(code, reason, "server"))
-        if reader is not None:
-            await reader.stop()  # granian doesn't send a close while a receive is pending
         # daphne refuses codes it could send, with a bare Exception: try its equivalent in the
         # range for applications (1011: 4011), then the one that every server takes.
-        for attempt in (code, code if code >= 3000 else code + 3000, CloseCode.NORMAL_CLOSURE):
-            if await self._try_to_send(_close_event(attempt, reason)):
-                self._close_info = CloseInfo(int(attempt), reason, "server")
-                return
-            if self._wrapped is not None:
-                self._wrapped.reopen()
+        attempts = dict.fromkeys((code, code if code >= 3000 else code + 3000, 1000))
+        self._owed = deque([[_close_event(attempt, reason) for attempt in attempts]])
+        await self._send_owed()
+
+    async def _send_owed(self) -> None:
+        if self._reader is not None:
+            await self._reader.stop()  # granian doesn't send a close while a receive is pending
+        while self._owed:
+            for number, event in enumerate(self._owed.popleft()):
+                if number and self._wrapped is not None:
+                    self._wrapped.reopen()
+                if await self._try_to_send(event):
+                    if self._state is State.CLOSED:
+                        self._close_info = CloseInfo(event["code"], event["reason"], "server")
+                    break
+            else:
+                self._owed.clear()  # the peer is gone
 
     async def _try_to_send(self, event: Event) -> bool:
         """Send; False where the server refuses. A peer that is gone is no error any more."""
@@ -167,15 +184,19 @@ class Channel:
 
     def _left(self, event: Event, call: Call) -> WebSocketDisconnectError:
         """Note that the peer has left, and make the error that says so."""
+        self._leave(event)
+        return self._disconnect_error(call)
+
+    def _leave(self, event: Event) -> None:
         code = event.get("code")
         # 1005 and 1006 say "no code" and "no close frame": servers mix them up at will.
         known = code if isinstance(code, int) and code not in {1005, 1006} else None
         self._over(State.DISCONNECTED, CloseInfo(known, event.get("reason") or "", "peer"))
-        return self._disconnect_error(call)
 
-    def _disconnect_error(self, call: Call) -> WebSocketDisconnectError:
+    def _disconnect_error(self, call: Call | None = None) -> WebSocketDisconnectError:
         info = self._close_info or CloseInfo(None, "", "peer")
-        return WebSocketDisconnectError(info.code, info.reason, doing=call.value)
+        doing = "" if call is None else call.value
+        return WebSocketDisconnectError(info.code, info.reason, doing=doing)
 
     def _check(self, call: Call) -> None:
         """Raise unless the call is legal now."""
@@ -207,11 +228,6 @@ class Channel:
         self._open = state is State.OPEN
         self._receive_now = None
 
-    def _next_checked(self) -> Awaitable[Event]:
-        """Receive from a wrapped socket, which others may have closed meanwhile."""
-        self._check(Call.RECEIVE)
-        return self._asgi_receive()
-
     def _is_plain(self) -> bool:
         """Whether a receive may take the short way, another task's receive aside."""
         return (
@@ -227,7 +243,8 @@ class Channel:
         if not self._is_plain():
             self._receive_now = None
         else:
-            self._receive_now = self._asgi_receive if self._wrapped is None else self._next_checked
+            wrapped = self._wrapped
+            self._receive_now = self._asgi_receive if wrapped is None else wrapped.receive
 
     def _outgoing(self, message: object) -> Event:
         self._check(Call.SEND)
@@ -251,7 +268,7 @@ class Channel:
             raise self._illegal(call) from error
         goodbye = self._left({}, call)
         if self._reader is not None:
-            self._reader.leave()
+            self._reader.leave(error)
         raise goodbye from error
 
     async def _receive_slowly(self, timeout: object) -> Event:
@@ -266,7 +283,8 @@ class Channel:
     def _check_receivable(self) -> None:
         """Raise unless a receive is legal now, and no other task receives."""
         reader = self._reader
-        if not (self._state is State.DISCONNECTED and reader is not None and reader.events):
+        # What the peer sent before it left is still there, or else the reader has to know who asks.
+        if not (self._state is State.DISCONNECTED and reader is not None and reader.buffer):
             self._check(Call.RECEIVE)
         if reader is not None and not reader.buffer:
             msg = "cannot receive: this task group discards what comes in (give it a buffer)"
@@ -309,6 +327,7 @@ class Channel:
         self._rest()
         if not is_from_server(error):
             raise error
+        self._look()
         if self._state in {State.CLOSED, State.REJECTED}:  # by another task, meanwhile
             raise self._illegal(Call.RECEIVE) from error
         raise self._left({}, Call.RECEIVE) from error
@@ -344,11 +363,14 @@ class Channel:
             if not is_from_server(error):
                 raise
             event = {"type": "websocket.disconnect"}
-            cast("Reader", self._reader).cause = error
+            reader = cast("Reader", self._reader)
+            reader.cause = reader.cause or error
         if event["type"] == "websocket.receive":
             return event
-        # Where this end has closed meanwhile, that is how it ended.
-        _ = self._left(event, Call.RECEIVE) if self._open else None
+        # Where this end has closed meanwhile, that is how it ended. Where a send has found out
+        # first, the goodbye tells the code.
+        if self._open or self._state is State.DISCONNECTED:
+            self._leave(event)
         return None
 
 
@@ -395,6 +417,7 @@ def set_up(
     ws._connect_received = False
     ws._origin_checked = False
     ws._request = None
+    ws._owed = None
     ws._reader = None
     ws._leftover = None
     ws._wrapped = None
@@ -407,6 +430,14 @@ class Wrapped(Protocol):
         """The socket's state, and whether connect was received."""
         ...
 
+    def receive(self) -> Awaitable[Event]:
+        """Receive, which raises if this end has closed."""
+        ...
+
+    def send(self, event: Event) -> Awaitable[None]:
+        """Send, which raises a WebSocketDisconnect for a message if the peer has left."""
+        ...
+
     def reopen(self) -> None:
         """Let another close through, after the server refused one."""
         ...
@@ -415,14 +446,7 @@ class Wrapped(Protocol):
 def follow(ws: Channel, wrapped: Wrapped) -> None:
     """Keep up with a socket that others use too."""
     ws._wrapped = wrapped
-    send = ws._asgi_send
-
-    def send_checked(event: Event) -> Awaitable[None]:
-        if event["type"] == "websocket.send":
-            ws._check(Call.SEND)
-        return send(event)
-
-    ws._asgi_send = send_checked
+    ws._asgi_send = wrapped.send
     ws._look()
 
 
@@ -449,15 +473,19 @@ async def finish(ws: Channel, error: BaseException | None) -> Ending:
     else:
         ending = decide(error, cancelled=anyio.get_cancelled_exc_class())
     ws._look()
-    if ws._close_info is not None:
+    if ws._close_info is not None and not ws._owed:
         return ending
     timeout = CANCELLED_TIMEOUT if ending.then == "cancel" else CLOSE_TIMEOUT
     with anyio.move_on_after(timeout, shield=True):
         await _carry_out(ws, ending)
+    ws._owed = None
     return ending
 
 
 async def _carry_out(ws: Channel, ending: Ending) -> None:
+    if ws._owed:
+        await ws._send_owed()
+        return
     if ws._open:
         await ws._close(ending.code, ending.reason)
         return

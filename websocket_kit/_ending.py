@@ -83,7 +83,7 @@ def decide(error: BaseException | None, *, cancelled: type[BaseException] | None
     """
     if error is None:
         return RETURNED
-    error = root(error)
+    error = root(error, cancelled or ())
     if isinstance(error, WebSocketDisconnect):
         return DISCONNECTED
     if cancelled is not None and isinstance(error, cancelled):
@@ -103,17 +103,17 @@ def decide(error: BaseException | None, *, cancelled: type[BaseException] | None
     return FAILED
 
 
-def root(error: BaseException) -> BaseException:
+def root(error: BaseException, cancelled: type[BaseException] | tuple[()] = ()) -> BaseException:
     """The one error that an ExceptionGroup is about, or the error itself.
 
     When the peer leaves, every task that sends is told; those disconnects say nothing beside
-    another error. Several other errors have no one answer: the group stands for them.
+    another error. Cancellations are alike (trio's nursery groups them). Several other errors have
+    no one answer: the group stands for them.
     """
     leaves = list(_leaves(error))
-    others = [leaf for leaf in leaves if not isinstance(leaf, WebSocketDisconnect)]
-    if not others:
-        return leaves[0]
-    return others[0] if len(others) == 1 else error
+    others = [leaf for leaf in leaves if not isinstance(leaf, WebSocketDisconnect)] or leaves[:1]
+    alike = len(others) == 1 or all(isinstance(leaf, cancelled) for leaf in others)
+    return others[0] if alike else error
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -6,6 +6,7 @@ handler's never cancels a server's ``receive``, which loses messages on some.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
@@ -15,18 +16,22 @@ from anyio.lowlevel import cancel_shielded_checkpoint
 
 Event: TypeAlias = MutableMapping[str, Any]
 
-# How long a task that receives may stay away, once the peer has left, before what the peer sent
-# before counts as unwanted.
-GRACE = 1.0
+# How long after its last receive a task still counts as one that receives, in seconds: what the
+# peer sent before it left waits so long for the task to come back.
+GRACE = 0.5
+# How long reading goes on once a send has found out that the peer is gone, in seconds. What the
+# peer sent before, and its goodbye, are in the server's memory by then.
+LAST_WORDS = 0.1
 
 
 class Reader:
     """Moves events from a server into a buffer until the peer leaves or it is stopped.
 
     Attributes:
-        events: What was read and not yet handed over, at most ``buffer`` of it.
-        goodbye: Whether the peer has left.
-        cause: What the server raised, if that is how it said so.
+        buffer: How many events may wait; 0: they are discarded.
+        events: What was read and not yet handed over.
+        over: Whether nothing more is read.
+        cause: What the server raised, if that is how it said that the peer has left.
     """
 
     def __init__(self, read: Callable[[], Awaitable[Event | None]], buffer: int) -> None:
@@ -34,11 +39,13 @@ class Reader:
         self._read = read
         self.buffer = buffer
         self.events: deque[Event] = deque()
-        self.goodbye = False
+        self.over = False
         self.cause: BaseException | None = None
-        self._wanted = False  # a task has received since the last look
-        self._told = False  # a task has heard that there is nothing more
-        self._waiting = False  # a task waits for an event now
+        self._received = False  # a task has received
+        self._since = anyio.current_time()  # its last receive, the start before; inf: it waits
+        self._told = False  # it has heard that there is nothing more
+        self._leaving = False
+        self._stopping = False
         self._running = False
         self._changed = anyio.Event()  # replaced each time it is set
         self._scope = anyio.CancelScope()
@@ -49,67 +56,68 @@ class Reader:
         self._running = True
         try:
             with self._scope:
-                while not self._scope.cancel_called:
+                while not self.over:
                     await self._read_one()
         finally:
             self._stopped.set()
-        if self.goodbye:
-            await self._deliver_the_rest()
+        self.over = True
+        self._change()
+        await self._deliver_the_rest()
+        if not self._stopping:
             on_goodbye()
 
     async def _read_one(self) -> None:
-        while self.buffer and len(self.events) >= self.buffer:
+        # What is left after the peer is gone only moves here from the server's memory.
+        while self.buffer and len(self.events) >= self.buffer and not self._leaving:
             await self._changed.wait()
         event = await self._read()
         if event is None:
-            self.leave()
+            self.over = True
         elif self.buffer:
             self.events.append(event)
             self._change()
 
     async def _deliver_the_rest(self) -> None:
-        """Wait while a task receives: until it is told that this was all, or stays away."""
-        receives = self._waiting or (self.events and self._wanted)
-        while receives and not self._told:
-            self._wanted = False
-            with anyio.move_on_after(GRACE):
-                while not self._wanted:
-                    await self._changed.wait()
-            receives = self._wanted
+        """Wait until the task that receives, if one does, has heard that this was all."""
+        while (self.events or self._received) and not (self._told or self._stopping):
+            left = self._since + GRACE - anyio.current_time()
+            if left <= 0:
+                return
+            with anyio.move_on_after(left):
+                await self._changed.wait()
 
     async def next(self) -> Event | None:
-        """The next event, or None once the peer has left or the reader was stopped.
+        """The next event, or None once there is none and the peer has left or reading stopped.
 
         If cancelled, no event is lost.
         """
-        self._wanted = True
-        self._change()
-        while not self.events:
-            if self.goodbye or self._scope.cancel_called:
-                self._told = True
-                self._change()
-                return None
-            self._waiting = True
-            try:
+        self._received = True
+        self._since = math.inf
+        try:
+            while not self.events:
+                if self.over:
+                    self._told = True
+                    return None
                 await self._changed.wait()
-            finally:
-                self._waiting = False
-                self._wanted = True  # it is back: with an event, with none, or cancelled
-                self._change()
-        # A burst is handed over with a turn for the other tasks after each message.
-        await cancel_shielded_checkpoint()
-        event = self.events.popleft()
-        self._change()
-        return event
+            # A burst is handed over with a turn for the other tasks after each message.
+            await cancel_shielded_checkpoint()
+            return self.events.popleft()
+        finally:
+            self._since = anyio.current_time()
+            self._change()
 
-    def leave(self) -> None:
-        """Take it that the peer has left: nothing more is read."""
-        self.goodbye = True
-        self._scope.cancel()
+    def leave(self, cause: BaseException | None = None) -> None:
+        """Take it that the peer is gone: read only what the server still has."""
+        if self._leaving or self.over:
+            return
+        self._leaving = True
+        self.cause = cause
+        self._scope.deadline = anyio.current_time() + (LAST_WORDS if self.buffer else 0)
         self._change()
 
     async def stop(self) -> None:
         """Stop reading, and wait until the server's ``receive`` is free again."""
+        self._stopping = self.over = True
         self._scope.cancel()
         self._change()
         if self._running:

@@ -120,6 +120,18 @@ def check_status(status: object) -> int:
     return int(status)
 
 
+def check_body(body: object) -> str | bytes:
+    """Return an HTTP body.
+
+    Raises:
+        TypeError: Neither a str nor bytes.
+    """
+    if not isinstance(body, (str, bytes)):
+        msg = f"an HTTP body is a str or bytes, not {type(body).__name__}"
+        raise TypeError(msg)
+    return body
+
+
 def code_for_status(status: int) -> CloseCode:
     """The close code that says what an HTTP status says, for when it is too late for HTTP."""
     return CloseCode.POLICY_VIOLATION if status < 500 else CloseCode.INTERNAL_ERROR
@@ -136,6 +148,9 @@ def encode_headers(headers: HeadersLike) -> list[tuple[bytes, bytes]]:
     pairs: Iterable[Any] = headers
     if isinstance(headers, Mapping):
         pairs = cast("Mapping[Any, Any]", headers).items()
+    elif not isinstance(cast("object", headers), Iterable):
+        msg = f"headers are a mapping or pairs of strings, not {type(headers).__name__}"
+        raise TypeError(msg)
     encoded: list[tuple[bytes, bytes]] = []
     for pair in pairs:
         try:

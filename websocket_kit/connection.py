@@ -11,8 +11,8 @@ a timer or a lock on that path would cost a third of it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from inspect import isawaitable
 from types import EllipsisType, TracebackType
 from typing import (
@@ -28,14 +28,12 @@ from typing import (
 import anyio
 import anyio.abc
 from starlette.requests import HTTPConnection
-from starlette.websockets import WebSocketDisconnect
 from typing_extensions import TypeForm, TypeVar, Unpack
 
 from . import _casting
 from ._casting import Sendable
 from ._channel import (
     CANCELLED_TIMEOUT,
-    CLOSE_TIMEOUT,
     Channel,
     MessageTypes,
     finish,
@@ -45,8 +43,8 @@ from ._ending import root
 from ._handshake import choose_subprotocol
 from ._lifecycle import Call, State
 from ._options import Options, check_timeout, settle
-from ._reader import Reader
-from .closing import CloseInfo, HeadersLike, check_close, check_status, encode_headers
+from ._task_group import run_task_group
+from .closing import CloseInfo, HeadersLike, check_body, check_close, check_status, encode_headers
 from .errors import (
     InvalidRouteError,
     WebSocketDisconnectError,
@@ -62,9 +60,7 @@ __all__ = ["Sendable", "WebSocket"]
 
 T = TypeVar("T")
 
-# Defaults that every type checker takes for the parameters' own types.
-TEXT: Any = str
-ANYTHING: Any = Any
+# A default that every type checker takes for a parameter's own type.
 UNSET: Any = ...
 
 Received = TypeVar("Received", covariant=True, default=str)
@@ -99,8 +95,9 @@ class WebSocket(Channel, Generic[Received, Sent]):
         receive: Receive,
         send: Send,
         *,
-        receives: TypeForm[Received] = TEXT,
-        sends: TypeForm[Sent] = ANYTHING,
+        # mypy fills in the TypeVars' defaults, pyright the types of these.
+        receives: TypeForm[Received] = str,  # type: ignore[assignment]
+        sends: TypeForm[Sent] = Sendable,  # type: ignore[assignment]
         **options: Unpack[Options],
     ) -> None:
         """Wrap raw ASGI.
@@ -111,7 +108,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
             send: The server's ``send``.
             receives: What the peer sends: the ``tp`` of ``receive`` where none is given.
             sends: What the peer is sent: messages but ``str`` and bytes are serialised as this
-                type. Any: each as what it is.
+                type. Unset or Any: each as what it is.
             options: See ``Options``.
 
         Raises:
@@ -188,7 +185,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
         chosen = choose_subprotocol(subprotocol, self._settings.subprotocols, offered)
         await self._receive_connect()
         if (problem := self._origin_problem()) is not None:
-            await self._refuse(403)
+            await self._end(self._refuse(403))
             msg = f"cannot accept: {problem}; it was rejected with HTTP 403"
             raise WebSocketHandshakeError(msg)
         self._check(Call.ACCEPT)  # another task may have answered meanwhile
@@ -219,15 +216,19 @@ class WebSocket(Channel, Generic[Received, Sent]):
             WebSocketHandshakeError: It is already answered or over.
             WebSocketDisconnectError: The peer left before its handshake was read.
             ValueError: A bad status or header. Nothing was sent.
+            TypeError: The body is neither a str nor bytes, or a header no pair. Nothing was sent.
 
-        If cancelled, the connection is over, and the answer may not have arrived whole.
+        Sending the answer takes 5 seconds at most. If cancelled then, the connection is over; what
+        was not yet handed to the server goes out at the end of ``async with``, by the router or
+        ``endpoint``.
         """
         self._check(Call.REJECT)
         check_status(status)
+        check_body(body)
         encoded = encode_headers(headers)
         await self._receive_connect()
         self._check(Call.REJECT)  # another task may have answered meanwhile
-        await self._refuse(status, body, encoded)
+        await self._end(self._refuse(status, body, encoded))
 
     # --------------------------------------------------------------------------- the end
 
@@ -247,14 +248,12 @@ class WebSocket(Channel, Generic[Received, Sent]):
             WebSocketDisconnectError: The peer has left before.
             ValueError: The code may not be sent. Nothing was.
 
-        If cancelled, the connection is over, and the peer may not be told.
+        If cancelled, the connection is over; what was not yet handed to the server goes out at the
+        end of ``async with``, by the router or ``endpoint``.
         """
         code, reason = check_close(code, reason)
         self._check(Call.CLOSE)
-        with anyio.move_on_after(CLOSE_TIMEOUT):
-            await self._close(code, reason)
-
-    # --------------------------------------------------------------------------- legality
+        await self._end(self._close(code, reason))
 
     # ----------------------------------------------------------------------------- sending
 
@@ -502,11 +501,14 @@ class WebSocket(Channel, Generic[Received, Sent]):
     def task_group(self, buffer: int = 64) -> AbstractAsyncContextManager[anyio.abc.TaskGroup]:
         """A task group beside a reader: other tasks may send while one receives.
 
-        When the peer leaves, what it sent before is still delivered to a task that receives (one
-        that comes back for the next message within a second). When none does, every task is
-        cancelled, the body of the ``async with`` too, and WebSocketDisconnectError is raised, bare
+        When the peer leaves, what it sent before is still delivered to a task that receives: one
+        that waits for a message, or comes back for the next within half a second of the last (in
+        a group that has just begun: of the beginning). When none does, every task is cancelled at
+        once, the body of the ``async with`` too, and WebSocketDisconnectError is raised, bare
         rather than in an ExceptionGroup. So what must happen then goes around the ``async with``,
         in a ``finally``. Other errors come as an ExceptionGroup, as from any anyio task group.
+
+        A ``send`` that finds the peer gone raises as ever, which ends its task and no other.
 
         Messages that came in and were not received are there for ``receive`` after the group.
 
@@ -524,40 +526,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
         if buffer < 0:
             msg = f"buffer is 0 or more messages, not {buffer}"
             raise ValueError(msg)
-        return self._run_task_group(buffer)
-
-    @asynccontextmanager
-    async def _run_task_group(self, buffer: int) -> AsyncGenerator[anyio.abc.TaskGroup]:
-        self._check(Call.TASK_GROUP)
-        self._check_free()
-        if self._reader is not None:
-            action = "receiving from"
-            raise anyio.BusyResourceError(action)
-        reader = self._reader = Reader(self._read_ahead, buffer)
-        if buffer and self._leftover:
-            reader.events, self._leftover = self._leftover, None
-        self._receive_now = None
-        failure: Exception | None = None
-        try:
-            async with anyio.create_task_group() as readers:
-                try:
-                    async with anyio.create_task_group() as tasks:
-                        readers.start_soon(reader.run, tasks.cancel_scope.cancel)
-                        yield tasks
-                except Exception as error:  # noqa: BLE001 - raised below, outside the outer group
-                    failure = error
-                await reader.stop()
-        finally:
-            self._reader = None
-            if self._open and reader.events:
-                self._leftover = reader.events
-            if not self._receiving:
-                self._rest()
-        if failure is not None:
-            only = root(failure)
-            raise only if isinstance(only, WebSocketDisconnect) else failure
-        if self._state is State.DISCONNECTED:
-            raise self._disconnect_error(Call.RECEIVE) from reader.cause
+        return run_task_group(self, buffer)
 
     async def send_each(self, source: AsyncIterable[Sent]) -> None:
         """Send every item of an async iterable, discarding what comes in.
@@ -608,6 +577,8 @@ class WebSocket(Channel, Generic[Received, Sent]):
         if self._state is State.CONNECTING:
             try:
                 await self.accept()
+            except anyio.BusyResourceError:
+                raise  # another task is about to answer; the connection is its
             except BaseException as error:
                 await finish(self, error)  # there will be no __aexit__ to do it
                 raise

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from starlette.websockets import WebSocketDisconnect
 
-from .closing import HeadersLike, check_close, check_status, encode_headers
+from .closing import HeadersLike, check_body, check_close, check_status, encode_headers
 
 __all__ = [
     "InvalidRouteError",
@@ -125,7 +125,7 @@ class WebSocketCastError(WebSocketExpectError, ValueError):
         Exception.__init__(self, text)
         self.tp = tp
         self.expected = tp
-        self.received = cut(received)
+        self.received: str | bytes = cut(received)
         self.errors = errors
 
 
@@ -170,12 +170,14 @@ class WebSocketClose(WebSocketError):  # noqa: N818 - it is an instruction, as H
         reason: The close reason, cut to 123 bytes of UTF-8 on a character's boundary.
     """
 
+    code: int
+    reason: str
+
     def __init__(self, code: int = 1000, reason: str = "") -> None:
         """Make it; a code that may not be sent is a ValueError here."""
         self.code, self.reason = check_close(code, reason)
-        super().__init__(
-            f"close with code {self.code}" + (f", reason {reason!r}" if reason else "")
-        )
+        why = f", reason {self.reason!r}" if reason else ""
+        super().__init__(f"close with code {self.code}{why}")
 
 
 class WebSocketReject(WebSocketError):  # noqa: N818 - it is an instruction, as HTTPException is
@@ -193,10 +195,10 @@ class WebSocketReject(WebSocketError):  # noqa: N818 - it is an instruction, as 
     def __init__(
         self, status: int = 403, body: str | bytes = "", headers: HeadersLike = ()
     ) -> None:
-        """Make it; a bad status or header is a ValueError here."""
-        self.status = check_status(status)
-        self.body = body
-        self.headers = encode_headers(headers)
+        """Make it; a bad status or header is a ValueError here, a bad body a TypeError."""
+        self.status: int = check_status(status)
+        self.body: str | bytes = check_body(body)
+        self.headers: list[tuple[bytes, bytes]] = encode_headers(headers)
         super().__init__(f"reject with HTTP status {self.status}")
 
 

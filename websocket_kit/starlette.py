@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeAlias, cast, overload
 
 from starlette.websockets import WebSocket as StarletteWebSocket
-from starlette.websockets import WebSocketState
+from starlette.websockets import WebSocketDisconnect, WebSocketState
 from typing_extensions import TypeForm, TypeVar, Unpack
 
 from ._channel import MessageTypes, finish, follow, foreign_origin, set_up
-from ._lifecycle import State
+from ._lifecycle import Call, State, explain
 from ._options import Options, Settings, settle
+from ._reader import Event
 from ._serving import logger, serve
 from ._signature import (
     check_types,
@@ -23,7 +24,7 @@ from ._signature import (
     names_around,
     read_hints,
 )
-from .connection import ANYTHING, TEXT, Sendable, WebSocket
+from .connection import Sendable, WebSocket
 from .errors import WebSocketReject
 
 __all__ = ["endpoint", "wrap"]
@@ -38,8 +39,8 @@ Endpoint: TypeAlias = Callable[..., Coroutine[Any, Any, None]]
 def wrap(
     socket: StarletteWebSocket,
     *,
-    receives: TypeForm[Received] = TEXT,
-    sends: TypeForm[Sent] = ANYTHING,
+    receives: TypeForm[Received] = str,  # type: ignore[assignment]  # see WebSocket
+    sends: TypeForm[Sent] = Sendable,  # type: ignore[assignment]
     **options: Unpack[Options],
 ) -> WebSocket[Received, Sent]:
     """Wrap a Starlette or FastAPI socket, in whatever state it is.
@@ -82,6 +83,19 @@ class _Wrapped:
         else:
             state = _STATES[ours]
         return state, theirs is not WebSocketState.CONNECTING
+
+    def receive(self) -> Awaitable[Event]:
+        """Receive; Starlette's own lets one through after its close."""
+        if self._socket.application_state is not WebSocketState.CONNECTED:
+            raise RuntimeError(explain(State.CLOSED, Call.RECEIVE))
+        return self._socket.receive()
+
+    def send(self, event: Event) -> Awaitable[None]:
+        """Send; Starlette's own lets a message through after the peer's goodbye."""
+        gone = self._socket.client_state is WebSocketState.DISCONNECTED
+        if gone and event["type"] == "websocket.send":
+            raise WebSocketDisconnect
+        return self._socket.send(event)
 
     def reopen(self) -> None:
         """Let another close through: the server has refused the first, Starlette counted it."""

@@ -1,8 +1,7 @@
-"""Sending while receiving: ``task_group`` and ``send_each``."""
+"""Sending while receiving: ``task_group``."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
@@ -108,15 +107,53 @@ async def test_when_the_peer_leaves_and_nobody_receives_every_task_is_cancelled_
     assert (caught.value.code, caught.value.reason) == (4001, "bye")
 
 
-async def test_messages_that_nobody_receives_do_not_delay_that() -> None:
+async def test_messages_that_nobody_has_received_do_not_delay_that() -> None:
     server = Server("one", "two")
-    server.leave()
     ws = await connect(server)
     start = current_time()
     with pytest.raises(WebSocketDisconnectError):
         async with ws.task_group():
+            await sleep(5)
+            start = current_time()
+            server.leave()
             await sleep_forever()
     assert current_time() == start
+
+
+async def test_a_group_that_has_just_begun_has_half_a_second_to_receive_what_was_sent() -> None:
+    server = Server("one", "two")
+    server.leave()
+    ws = await connect(server)
+    received: list[str] = []
+
+    async def receive() -> None:
+        await sleep(0.4)
+        received.extend([message async for message in ws])
+
+    with pytest.raises(WebSocketDisconnectError):
+        async with ws.task_group() as tasks:
+            tasks.start_soon(receive)
+            await sleep_forever()
+    assert received == ["one", "two"]
+    assert current_time() == pytest.approx(0.4, abs=0.01)
+
+
+async def test_a_task_that_has_just_received_has_half_a_second_to_come_back() -> None:
+    server = Server("one")
+    ws = await connect(server)
+    saved: list[str] = []
+
+    async def save() -> None:
+        async for message in ws:
+            await sleep(0.4)
+            saved.append(message)
+
+    with pytest.raises(WebSocketDisconnectError):
+        async with ws.task_group() as tasks:
+            tasks.start_soon(save)
+            await sleep(0.1)
+            server.leave()
+    assert saved == ["one"]
 
 
 async def test_what_the_peer_sent_before_is_delivered_to_a_task_that_receives() -> None:
@@ -127,7 +164,7 @@ async def test_what_the_peer_sent_before_is_delivered_to_a_task_that_receives() 
     async def receive_slowly() -> None:
         while True:
             received.append(await ws.receive())
-            await sleep(0.5)
+            await sleep(0.4)
 
     with pytest.raises(WebSocketDisconnectError):
         async with ws.task_group() as tasks:
@@ -157,7 +194,7 @@ async def test_the_task_that_receives_hears_of_the_goodbye_itself() -> None:
     assert heard == [4001]
 
 
-async def test_a_task_that_stays_away_for_over_a_second_is_not_waited_for() -> None:
+async def test_a_task_that_stays_away_for_over_half_a_second_is_not_waited_for() -> None:
     server = Server()
     ws = await connect(server)
     received: list[str] = []
@@ -176,7 +213,7 @@ async def test_a_task_that_stays_away_for_over_a_second_is_not_waited_for() -> N
             server.push("one", "two")
             server.leave()
     assert received == ["one"]
-    assert current_time() - start == pytest.approx(1)
+    assert current_time() - start == pytest.approx(0.5)
 
 
 async def test_the_messages_left_by_an_earlier_group_are_delivered_before_the_goodbye() -> None:
@@ -189,7 +226,7 @@ async def test_the_messages_left_by_an_earlier_group_are_delivered_before_the_go
     async def receive_slowly() -> None:
         while True:
             received.append(await ws.receive())
-            await sleep(0.5)
+            await sleep(0.4)
 
     with pytest.raises(WebSocketDisconnectError):
         async with ws.task_group() as tasks:
@@ -197,6 +234,163 @@ async def test_the_messages_left_by_an_earlier_group_are_delivered_before_the_go
             await wait_all_tasks_blocked()
             server.leave()
     assert received == ["one", "two", "three"]
+
+
+async def test_a_send_that_hears_of_the_goodbye_does_not_end_the_task_that_receives() -> None:
+    server = Server()
+    ws = await connect(server)
+    received: list[str] = []
+    heard: list[str] = []
+
+    async def receive_slowly() -> None:
+        async for message in ws:
+            received.append(message)
+            await sleep(0.4)
+
+    async def tick() -> None:
+        while True:
+            await sleep(0.1)
+            try:
+                await ws.send("tick")
+            except WebSocketDisconnectError:
+                heard.append("goodbye")
+                raise
+
+    with pytest.raises(WebSocketDisconnectError) as caught:
+        async with ws.task_group() as tasks:
+            tasks.start_soon(receive_slowly)
+            tasks.start_soon(tick)
+            await tasks.start(tick_once_started, tick)
+            server.push("one", "two", "three")
+            server.leave(4001)
+            await tick()
+    assert received == ["one", "two", "three"]
+    assert heard == ["goodbye"] * 3
+    assert caught.value.code == 4001
+
+
+async def tick_once_started(tick: Any, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+    task_status.started()
+    await tick()
+
+
+async def test_after_a_send_that_fails_the_rest_and_the_goodbye_are_still_read() -> None:
+    server = Server()
+    ws = await connect(server)
+    received: list[str] = []
+
+    async def receive() -> None:
+        async for message in ws:
+            received.append(message)
+            await sleep(0.1)
+
+    gone = OSError("gone")
+    with pytest.raises(WebSocketDisconnectError) as caught:
+        async with ws.task_group(buffer=1) as tasks:
+            tasks.start_soon(receive)
+            await wait_all_tasks_blocked()
+            server.push("one", "two", "three")
+            server.leave(4001)
+            server.fails["websocket.send"] = gone
+            await ws.send("hi")
+    assert received == ["one", "two", "three"]
+    assert caught.value.code == 4001
+    assert caught.value.__cause__ is gone
+    assert ws.close_info == CloseInfo(4001, "", "peer")
+
+
+async def test_a_send_that_fails_ends_the_group_soon_if_no_goodbye_follows() -> None:
+    server = Server()
+    ws = await connect(server)
+    server.fails["websocket.send"] = OSError("gone")
+
+    async def receive() -> None:
+        with pytest.raises(WebSocketDisconnectError):
+            await ws.receive()
+
+    with pytest.raises(WebSocketDisconnectError):
+        async with ws.task_group() as tasks:
+            tasks.start_soon(receive)
+            await wait_all_tasks_blocked()
+            await ws.send("hi")
+    assert current_time() == pytest.approx(0.1, abs=0.01)
+
+
+async def test_a_task_whose_start_hears_of_the_goodbye_tells_who_starts_it() -> None:
+    server = Server()
+    ws = await connect(server)
+    server.fails["websocket.send"] = OSError("gone")
+
+    async def greet(*, task_status: anyio.abc.TaskStatus[None]) -> None:
+        await ws.send("hi")
+        task_status.started()
+
+    told: list[str] = []
+    with pytest.raises(WebSocketDisconnectError):
+        async with ws.task_group() as tasks:
+            try:
+                await tasks.start(greet)
+            except WebSocketDisconnectError:
+                told.append("who started it")
+    assert told == ["who started it"]
+
+
+async def test_the_goodbye_of_another_connection_is_an_error_like_any() -> None:
+    server, other = Server(), Server()
+    ws, gone = await connect(server), await connect(other)
+    other.fails["websocket.send"] = OSError("gone")
+
+    with pytest.raises(WebSocketDisconnectError):
+        async with ws.task_group() as tasks:
+            tasks.start_soon(gone.send, "hi")
+            await sleep_forever()
+    assert ws.open
+
+
+async def test_its_tasks_are_anyios() -> None:
+    ws = await connect(Server())
+    done: list[str] = []
+
+    async def work(name: str) -> str:
+        done.append(name)
+        done.append(str(anyio.get_current_task().name))
+        return name
+
+    async with ws.task_group() as tasks:
+        assert isinstance(tasks, anyio.abc.TaskGroup)
+        tasks.start_soon(work, "one", name="first")
+        await wait_all_tasks_blocked()
+        assert done == ["one", "first"]
+        tasks.start_soon(sleep_forever)
+        tasks.cancel_scope.cancel()
+    assert ws.open
+
+
+@pytest.mark.skipif(
+    not hasattr(anyio.abc.TaskGroup, "create_task"), reason="anyio before 4.14 has no create_task"
+)
+async def test_a_task_made_of_a_coroutine_hears_of_the_goodbye_too() -> None:
+    server = Server()
+    ws = await connect(server)
+    received: list[str] = []
+
+    async def receive() -> None:
+        async for message in ws:
+            received.append(message)
+            await sleep(0.1)
+
+    async def send() -> None:
+        await sleep(0.05)
+        await ws.send("hi")
+
+    with pytest.raises(WebSocketDisconnectError):
+        async with ws.task_group() as tasks:
+            tasks.create_task(receive())
+            tasks.create_task(send())
+            await wait_all_tasks_blocked()
+            server.push("one", "two")
+            server.leave()
+    assert received == ["one", "two"]
 
 
 async def test_the_disconnect_is_bare_though_every_task_met_it() -> None:
@@ -328,12 +522,6 @@ async def test_receiving_beside_a_buffer_of_zero_is_refused_and_nothing_is_sent(
             await call(ws)
     assert server.tried == [accept()]
     assert ws.open
-
-
-async def test_a_negative_buffer_is_refused() -> None:
-    ws = await connect(Server())
-    with pytest.raises(ValueError, match="buffer"):
-        ws.task_group(buffer=-1)
 
 
 # ------------------------------------------------------------------------------------- leftovers
@@ -565,6 +753,15 @@ async def test_an_error_in_a_task_comes_as_a_group_and_the_connection_stays_open
     assert ws.open
 
 
+async def test_an_error_in_the_body_comes_as_a_group_too() -> None:
+    ws = await connect(Server())
+    with pytest.raises(ExceptionGroup) as caught:
+        async with ws.task_group():
+            raise ZeroDivisionError
+    assert [repr(error) for error in caught.value.exceptions] == ["ZeroDivisionError()"]
+    assert ws.open
+
+
 async def test_an_error_beside_the_goodbye_comes_as_a_group() -> None:
     server = Server()
     ws = await connect(server)
@@ -603,220 +800,6 @@ async def test_a_group_can_be_cancelled_through_its_own_scope() -> None:
         tasks.cancel_scope.cancel()
     assert ws.open
     assert await ws.receive() == "one"
-
-
-# ------------------------------------------------------------------------------------- send_each
-
-
-class Source:
-    """An async iterable that notes how it ends."""
-
-    def __init__(self, *items: Any, then: str = "end") -> None:
-        self.items = items
-        self.then = then
-        self.closed = False
-
-    async def __aiter__(self) -> AsyncIterator[Any]:
-        try:
-            for item in self.items:
-                yield item
-            if self.then == "wait":
-                await sleep_forever()
-            if self.then == "fail":
-                raise ZeroDivisionError
-        finally:
-            self.closed = True
-
-
-async def test_send_each_sends_every_item_and_closes_the_source() -> None:
-    server = Server()
-    ws = await connect(server)
-    source = Source("one", {"two": 2})
-    await ws.send_each(source)
-    assert server.sent == [accept(), text("one"), text('{"two":2}')]
-    assert source.closed
-    assert ws.open
-
-
-async def test_send_each_discards_what_comes_in() -> None:
-    server = Server("one", "two")
-    ws = await connect(server)
-
-    async def slow() -> AsyncIterator[str]:
-        await wait_all_tasks_blocked()
-        yield "hi"
-
-    await ws.send_each(slow())
-    server.push("three")
-    assert await ws.receive() == "three"
-
-
-async def test_send_each_ends_the_moment_the_peer_leaves() -> None:
-    server = Server()
-    ws = await connect(server)
-    source = Source("one", then="wait")
-
-    async def send() -> None:
-        with pytest.raises(WebSocketDisconnectError) as caught:
-            await ws.send_each(source)
-        assert caught.value.code == 1001
-        assert source.closed
-
-    start = 0.0
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(send)
-        await wait_all_tasks_blocked()
-        start = current_time()
-        server.leave(1001)
-    assert current_time() == start
-    assert server.sent == [accept(), text("one")]
-
-
-async def test_send_each_to_a_peer_that_is_gone_is_a_disconnect() -> None:
-    server = Server()
-    ws = await connect(server)
-    gone = server.fails["websocket.send"] = OSError("gone")
-    source = Source("one", "two")
-    with pytest.raises(WebSocketDisconnectError) as caught:
-        await ws.send_each(source)
-    assert caught.value.__cause__ is gone
-    assert source.closed
-
-
-async def test_an_item_that_cannot_be_sent_ends_send_each_and_closes_the_source() -> None:
-    server = Server()
-    ws = await connect(server)
-    source = Source("one", object(), "three")
-    with pytest.raises(TypeError, match="cannot send"):
-        await ws.send_each(source)
-    assert server.sent == [accept(), text("one")]
-    assert source.closed
-    assert ws.open
-
-
-async def test_an_error_of_the_source_comes_out_bare() -> None:
-    ws = await connect(Server())
-    source = Source("one", then="fail")
-    with pytest.raises(ZeroDivisionError):
-        await ws.send_each(source)
-    assert source.closed
-    assert ws.open
-
-
-async def test_an_error_of_the_source_keeps_its_cause() -> None:
-    ws = await connect(Server())
-
-    async def fail() -> AsyncIterator[str]:
-        yield "one"
-        msg = "why"
-        raise ZeroDivisionError from KeyError(msg)
-
-    with pytest.raises(ZeroDivisionError) as caught:
-        await ws.send_each(fail())
-    assert isinstance(caught.value.__cause__, KeyError)
-
-
-async def test_a_cancelled_send_each_closes_the_source() -> None:
-    ws = await connect(Server())
-    source = Source("one", then="wait")
-    with anyio.move_on_after(1) as scope:
-        await ws.send_each(source)
-    assert scope.cancelled_caught
-    assert source.closed
-    assert ws.open
-
-
-async def test_a_send_each_that_may_not_begin_closes_the_source() -> None:
-    items = aiter(Source("one"))
-    with pytest.raises(WebSocketHandshakeError, match=r"call accept\(\) first"):
-        await Server().websocket().send_each(items)
-    assert [item async for item in items] == []
-
-
-async def test_send_each_beside_a_receive_is_refused() -> None:
-    server = Server()
-    ws = await connect(server)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(ws.receive)
-        await wait_all_tasks_blocked()
-        with pytest.raises(anyio.BusyResourceError):
-            await ws.send_each(Source("one"))
-        server.push("hi")
-    assert server.sent == [accept()]
-
-
-async def test_a_source_that_cannot_be_closed_is_left_alone() -> None:
-    class Three:
-        def __init__(self) -> None:
-            self.left = 3
-
-        def __aiter__(self) -> Three:
-            return self
-
-        async def __anext__(self) -> int:
-            if not self.left:
-                raise StopAsyncIteration
-            self.left -= 1
-            return self.left
-
-    server = Server()
-    ws = await connect(server)
-    await ws.send_each(Three())
-    assert server.sent == [accept(), text("2"), text("1"), text("0")]
-
-
-async def test_a_source_that_closes_slowly_is_given_one_second() -> None:
-    ws = await connect(Server())
-
-    class Slow:
-        def __aiter__(self) -> Slow:
-            return self
-
-        async def __anext__(self) -> str:
-            raise ZeroDivisionError
-
-        async def aclose(self) -> None:
-            await sleep_forever()
-
-    start = current_time()
-    with pytest.raises(ZeroDivisionError):
-        await ws.send_each(Slow())
-    assert current_time() - start == pytest.approx(1)
-
-
-async def test_send_each_in_a_task_group_leaves_receiving_to_the_group() -> None:
-    server = Server("hi")
-    ws = await connect(server)
-    async with ws.task_group() as tasks:
-        tasks.start_soon(ws.send_each, Source("one", "two"))
-        assert await ws.receive() == "hi"
-    assert server.sent == [accept(), text("one"), text("two")]
-
-
-async def test_send_each_in_a_task_group_ends_with_it() -> None:
-    server = Server()
-    ws = await connect(server)
-    source = Source("one", then="wait")
-    with pytest.raises(WebSocketDisconnectError):
-        async with ws.task_group() as tasks:
-            tasks.start_soon(ws.send_each, source)
-            await wait_all_tasks_blocked()
-            server.leave()
-    assert source.closed
-
-
-async def test_our_own_close_ends_send_each_with_a_plain_handshake_error() -> None:
-    server = Server()
-    ws = await connect(server)
-
-    async def items() -> AsyncIterator[str]:
-        yield "one"
-        await ws.close()
-        yield "two"
-
-    with pytest.raises(WebSocketHandshakeError, match="this end has closed"):
-        await ws.send_each(items())
-    assert server.sent == [accept(), text("one"), close(1000)]
 
 
 async def test_a_task_outside_the_group_goes_on_receiving_when_the_group_ends() -> None:
