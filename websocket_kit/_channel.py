@@ -3,7 +3,7 @@
 
 ``WebSocket`` is the face that users see; what is here is what every call of its comes down to,
 whatever the types of its messages. The functions at the end are for the rest of the package: they
-are this class's friends, which is why this file may touch its private parts.
+are this class's friends, which is why this file may touch its private parts, and why it is long.
 """
 
 from __future__ import annotations
@@ -86,9 +86,7 @@ class Channel:
         _connect_received: bool
         _origin_checked: bool
         _request: HTTPConnection | None
-        # What ends the connection and was not yet handed to the server: events, each with what to
-        # try where the server refuses it.
-        _owed: deque[list[Event]] | None
+        _owed: list[Event] | None  # what ends the connection and the server doesn't have yet
         _reader: Reader | None
         _leftover: deque[Event] | None
         _wrapped: Wrapped | None
@@ -141,30 +139,38 @@ class Channel:
             ]
         else:
             events = [_close_event(code_for_status(status) if code is None else code, "")]
-        self._owed = deque([event] for event in events)
+        self._owed = events
         await self._send_owed()
 
     async def _close(self, code: int, reason: str) -> None:
         self._over(State.CLOSED, CloseInfo(code, reason, "server"))
-        # daphne refuses codes it could send, with a bare Exception: try its equivalent in the
-        # range for applications (1011: 4011), then the one that every server takes.
-        attempts = dict.fromkeys((code, code if code >= 3000 else code + 3000, 1000))
-        self._owed = deque([[_close_event(attempt, reason) for attempt in attempts]])
+        self._owed = [_close_event(code, reason)]
         await self._send_owed()
 
     async def _send_owed(self) -> None:
         if self._reader is not None:
             await self._reader.stop()  # granian doesn't send a close while a receive is pending
         while self._owed:
-            for number, event in enumerate(self._owed.popleft()):
-                if number and self._wrapped is not None:
+            event = self._owed.pop(0)
+            if not await self._try_to_send(event):
+                self._owed = None
+                if self._state is State.CLOSED:
+                    await self._close_otherwise(event)
+
+    async def _close_otherwise(self, refused: Event) -> None:
+        """Close with another code; daphne refuses some that it could send, with a bare Exception.
+
+        Its equivalent in the range for applications (1011: 4011), then the one that every server
+        takes. Where the peer is gone, none goes out, and the connection counts as closed.
+        """
+        code, reason = refused["code"], refused["reason"]
+        for other in (code + 3000 if code < 3000 else code, 1000):
+            if other != code:
+                if self._wrapped is not None:
                     self._wrapped.reopen()
-                if await self._try_to_send(event):
-                    if self._state is State.CLOSED:
-                        self._close_info = CloseInfo(event["code"], event["reason"], "server")
-                    break
-            else:
-                self._owed.clear()  # the peer is gone
+                if await self._try_to_send(_close_event(other, reason)):
+                    self._close_info = CloseInfo(other, reason, "server")
+                    return
 
     async def _try_to_send(self, event: Event) -> bool:
         """Send; False where the server refuses. A peer that is gone is no error any more."""
@@ -466,8 +472,8 @@ async def finish(ws: Channel, error: BaseException | None) -> Ending:
 
     Takes 5 seconds at most, one if cancelled, and is not itself cancelled.
     """
-    if error is None:
-        ending = decide(None)
+    if error is None or isinstance(error, Exception):
+        ending = decide(error)
     elif isinstance(error, GeneratorExit):
         return decide(error)  # the coroutine is being thrown away and may not await
     else:

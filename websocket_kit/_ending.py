@@ -110,19 +110,25 @@ def root(error: BaseException, cancelled: type[BaseException] | tuple[()] = ()) 
     another error. Cancellations are alike (trio's nursery groups them). Several other errors have
     no one answer: the group stands for them.
     """
+    if not _is_group(error):
+        return error
     leaves = list(_leaves(error))
     others = [leaf for leaf in leaves if not isinstance(leaf, WebSocketDisconnect)] or leaves[:1]
     alike = len(others) == 1 or all(isinstance(leaf, cancelled) for leaf in others)
     return others[0] if alike else error
 
 
+def _is_group(error: BaseException) -> bool:
+    return isinstance(error, BaseExceptionGroup)
+
+
 def _leaves(error: BaseException) -> Iterator[BaseException]:
-    inner: tuple[BaseException, ...] | None = getattr(error, "exceptions", None)
-    if isinstance(error, BaseExceptionGroup) and inner is not None:
-        for each in inner:
-            yield from _leaves(each)
-    else:
+    if not _is_group(error):
         yield error
+        return
+    inner: tuple[BaseException, ...] = getattr(error, "exceptions")  # noqa: B009 - typed so
+    for each in inner:
+        yield from _leaves(each)
 
 
 def _rejected(status: int, body: str | bytes, headers: list[tuple[bytes, bytes]]) -> Ending:

@@ -4,6 +4,9 @@ What may run at once: one task receives, any number send. Which call is legal wh
 ``_lifecycle``'s to say, how a message is cast ``_casting``'s, and how a handler's error becomes a
 close ``_ending``'s; here is the I/O.
 
+The file is long because every method is of one class, and its docstring the reference; the code is
+a third of it.
+
 ``send`` and ``receive`` are the hot path. One look, at ``_open`` or ``_receive_now``, tells that
 nothing special is on; ``_outgoing`` and ``_receive_slowly`` sort out the rest. A second coroutine,
 a timer or a lock on that path would cost a third of it.
@@ -70,9 +73,10 @@ Sent = TypeVar("Sent", contravariant=True, default=Sendable)
 class WebSocket(Channel, Generic[Received, Sent]):
     """One WebSocket connection, on any ASGI server, on asyncio and on trio.
 
-    ``WebSocket[In, Out]`` says what the peer sends and what it is sent, to the type checker and to
-    ``receive`` and ``send`` at run time. In is ``str`` where nothing is said, Out whatever can be
-    sent.
+    ``WebSocket[In, Out]`` says what the peer sends and what it is sent. In is ``str`` where nothing
+    is said, Out whatever can be sent. Type checkers read it everywhere; at run time ``receive`` and
+    ``send`` keep to it where it is the annotation of a handler's parameter, and elsewhere to what
+    ``receives`` and ``sends`` say.
 
     One task may receive at a time; a second gets ``anyio.BusyResourceError``. Any number of tasks
     may send; messages never interleave. An error of a message's (a bad cast, an unexpected or too
@@ -88,6 +92,8 @@ class WebSocket(Channel, Generic[Received, Sent]):
         scope: The ASGI scope.
         subprotocol: The subprotocol accepted with; None before accept, or without one.
     """
+
+    __slots__ = ()
 
     def __init__(
         self,
@@ -177,7 +183,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
         If cancelled, the connection counts as accepted if the acceptance may have gone out.
         """
         self._check(Call.ACCEPT)
-        encoded = encode_headers(headers)
+        encoded = [] if headers == () else encode_headers(headers)
         if any(name == b"sec-websocket-protocol" for name, _ in encoded):
             msg = "Sec-WebSocket-Protocol is no header to accept with: give accept(subprotocol)"
             raise ValueError(msg)

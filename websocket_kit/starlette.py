@@ -46,7 +46,9 @@ def wrap(
     """Wrap a Starlette or FastAPI socket, in whatever state it is.
 
     It goes through the socket's public ``receive()`` and ``send()`` and keeps up with its state, so
-    both objects stay usable side by side; one task may receive at a time, through either.
+    both objects stay usable side by side; one task may receive at a time, through either. Where a
+    send of the socket's own finds the peer gone, Starlette counts that as closed by this end, and
+    so does ours.
 
     Args:
         socket: The socket.
