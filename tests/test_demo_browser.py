@@ -272,6 +272,7 @@ def test_the_browser_finds_nothing_to_complain_about(visit: Visit) -> None:
     page.reload()
     page.get_by_label("Your name").fill("Ada")
     page.get_by_role("button", name="Join the room").click()
+    expect(status(page)).to_have_text("connected")
     say(page, "hello")
     assert complaints == []
 
