@@ -387,12 +387,35 @@ async def test_what_a_cancellation_leaves_of_a_rejection_is_sent_at_the_end() ->
     assert sent == ["websocket.http.response.start", "websocket.http.response.body"]
 
 
-async def test_a_rejection_that_blocks_is_given_five_seconds() -> None:
+async def test_a_rejection_that_blocks_is_given_five_seconds_and_then_no_more() -> None:
     server = Server()
     server.stuck.add("websocket.http.response.start")
+
+    async def rejects(ws: WebSocket) -> None:
+        await ws.reject(401, body="who are you?")
+
     start = current_time()
-    await server.websocket().reject(401)
+    await WebSocketRoute("/", rejects)(*server.asgi)
     assert current_time() - start == pytest.approx(5)
+    assert [event["type"] for event in server.tried] == ["websocket.http.response.start"]
+
+
+async def test_a_rejection_that_blocks_after_a_cancellation_is_given_one_second_once() -> None:
+    server = Server(connect=False)
+    server.stuck.add("websocket.http.response.start")
+
+    async def enters(ws: WebSocket) -> None:
+        async with ws:
+            pytest.fail("there was no handshake")
+
+    start = current_time()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(WebSocketRoute("/", enters), *server.asgi)
+        await wait_all_tasks_blocked()
+        tasks.cancel_scope.cancel()
+        server.push({"type": "websocket.connect"})
+    assert current_time() - start == pytest.approx(1)
+    assert [event["type"] for event in server.tried] == ["websocket.http.response.start"]
 
 
 async def test_a_handler_that_is_thrown_away_sends_nothing() -> None:

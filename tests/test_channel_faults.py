@@ -10,6 +10,7 @@ from anyio import wait_all_tasks_blocked
 
 from tests.asgi import Call, Server, accept
 from websocket_kit import (
+    CloseCode,
     CloseInfo,
     WebSocket,
     WebSocketDisconnectError,
@@ -149,6 +150,15 @@ async def test_a_peer_that_leaves_is_a_disconnect_with_its_code_and_reason(
     assert (caught.value.code, caught.value.reason) == (code, reason)
     assert ws.close_info == CloseInfo(code, reason, "peer")
     assert not ws.open
+
+
+async def test_a_peers_code_is_a_plain_int_whatever_the_server_gives() -> None:
+    ws = Server({"type": "websocket.disconnect", "code": CloseCode.GOING_AWAY}).websocket()
+    await ws.accept()
+    with pytest.raises(WebSocketDisconnectError) as caught:
+        await ws.receive()
+    assert type(caught.value.code) is int
+    assert caught.value.code == 1001
 
 
 async def receive_in_task_group(ws: WebSocket) -> None:

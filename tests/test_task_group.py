@@ -316,6 +316,20 @@ async def test_a_send_that_fails_ends_the_group_soon_if_no_goodbye_follows() -> 
     assert current_time() == pytest.approx(0.1, abs=0.01)
 
 
+async def test_the_first_error_of_the_servers_is_the_cause() -> None:
+    first = OSError("gone")
+    server = Server()
+    ws = await connect(server)
+    with pytest.raises(WebSocketDisconnectError) as caught:
+        async with ws.task_group() as tasks:
+            tasks.start_soon(receive_all, ws)
+            await wait_all_tasks_blocked()
+            server.fails["websocket.send"] = first
+            server.push(OSError("also gone"))
+            await ws.send("hi")
+    assert caught.value.__cause__ is first
+
+
 async def test_a_task_whose_start_hears_of_the_goodbye_tells_who_starts_it() -> None:
     server = Server()
     ws = await connect(server)

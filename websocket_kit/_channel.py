@@ -196,7 +196,8 @@ class Channel:
     def _leave(self, event: Event) -> None:
         code = event.get("code")
         # 1005 and 1006 say "no code" and "no close frame": servers mix them up at will.
-        known = code if isinstance(code, int) and code not in {1005, 1006} else None
+        # uvicorn with wsproto gives an enum of its own.
+        known = int(code) if isinstance(code, int) and code not in {1005, 1006} else None
         self._over(State.DISCONNECTED, CloseInfo(known, event.get("reason") or "", "peer"))
 
     def _disconnect_error(self, call: Call | None = None) -> WebSocketDisconnectError:
