@@ -60,6 +60,7 @@ class Channel:
         "_receive_now",
         "_receiving",
         "_request",
+        "_send_now",
         "_settings",
         "_state",
         "_wrapped",
@@ -78,7 +79,8 @@ class Channel:
         _settings: Settings
         _few_characters: int
         _state: State
-        _open: bool  # whether _state is OPEN: a bool costs send less to look at
+        _open: bool  # whether _state is OPEN: a bool costs less to look at
+        _send_now: Send | None  # the server's send while open
         # The server's receive while nothing special is on: open, no task receiving, no timeout,
         # task group or leftover.
         _receive_now: Receive | None
@@ -233,6 +235,7 @@ class Channel:
     def _move_to(self, state: State) -> None:
         self._state = state
         self._open = state is State.OPEN
+        self._send_now = self._asgi_send if self._open else None
         self._receive_now = None
 
     def _is_plain(self) -> bool:

@@ -7,7 +7,7 @@ close ``_ending``'s; here is the I/O.
 The file is long because every method is of one class, and its docstring the reference; the code is
 a third of it.
 
-``send`` and ``receive`` are the hot path. One look, at ``_open`` or ``_receive_now``, tells that
+``send`` and ``receive`` are the hot path. One look, at ``_send_now`` or ``_receive_now``, tells that
 nothing special is on; ``_outgoing`` and ``_receive_slowly`` sort out the rest. A second coroutine,
 a timer or a lock on that path would cost a third of it.
 """
@@ -282,10 +282,11 @@ class WebSocket(Channel, Generic[Received, Sent]):
         If cancelled, the message is sent whole or not at all.
         """
         value: object = message
+        send = self._send_now
         # The event made in the call and the try written twice: 3 % of an echo each.
-        if self._open and type(value) is str and value.isascii():
+        if send is not None and type(value) is str and value.isascii():
             try:
-                return await self._asgi_send({"type": "websocket.send", "text": value})
+                return await send({"type": "websocket.send", "text": value})
             except BaseException as error:  # noqa: BLE001 - servers raise what they like
                 self._not_sent(error, Call.SEND)
         event = self._outgoing(value)
