@@ -227,6 +227,18 @@ def test_what_is_no_origin_cannot_be_listed(origin: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "origin", ["https://*.example.com", "https://*", "*.example.com", "**", "https://a.org:*"]
+)
+def test_a_wildcard_is_no_origin(origin: str) -> None:
+    """It would let nobody in, silently."""
+    with pytest.raises(ValueError, match="wildcard") as caught:
+        check_origins([origin])
+    assert str(caught.value) == (
+        f"{origin!r} has a wildcard: list every origin, or '*' alone for all there are"
+    )
+
+
 def test_a_single_string_is_no_list_of_origins() -> None:
     with pytest.raises(
         TypeError, match=r"^allowed_origins is .*; write \['https://example\.com'\]$"

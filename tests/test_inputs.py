@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, NotRequired
+from typing import Annotated, Any, Literal, NamedTuple, NewType, NotRequired
 from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -18,14 +18,17 @@ from hypothesis import strategies as st
 from pydantic import (
     AfterValidator,
     AliasChoices,
+    AnyUrl,
     BaseModel,
     ConfigDict,
     Field,
+    Json,
     RootModel,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
-from typing_extensions import TypedDict
+from starlette.convertors import StringConvertor
+from typing_extensions import TypeAliasType, TypedDict
 
 from websocket_kit import WebSocket
 from websocket_kit._inputs import Problem, plan_inputs, problems_as_json
@@ -97,6 +100,12 @@ class Color(enum.Enum):
 class Priority(enum.IntEnum):
     LOW = 1
     HIGH = 2
+
+
+Id = TypeAliasType("Id", int)
+Ids = TypeAliasType("Ids", list[Id])
+NewIds = NewType("NewIds", Ids)
+Token = TypeAliasType("Token", Annotated[str, Header("x-token")])
 
 
 # ------------------------------------------------------------------------------------ from where
@@ -174,6 +183,12 @@ def test_a_query_key_may_have_an_alias() -> None:
     assert value(handler_of(Annotated[str, Query(alias="search-for")]), "search-for=a&x=b") == "a"
 
 
+@pytest.mark.parametrize("tp", [Token, Token | None], ids=str)
+def test_a_mark_may_be_part_of_a_type_alias(tp: Any) -> None:
+    """Which must not read the query unnoticed."""
+    assert value(handler_of(tp), "x=query", headers=[(b"x-token", b"header")]) == "header"
+
+
 def test_a_mark_alone_leaves_an_input_a_str() -> None:
     """``str`` is what an unmarked input is too."""
 
@@ -233,6 +248,14 @@ def test_a_scope_may_leave_out_what_is_optional(scope: dict[str, Any]) -> None:
         ("uuid", UUID, UUID(int=1), UUID(int=1)),
         ("uuid", str, UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         ("path", Path, "a/b", Path("a/b")),
+        # a str is the convertor's text, whatever stands around it
+        ("int", Annotated[str, Field(max_length=3)], 5, "5"),
+        ("int", str | None, 5, "5"),
+        ("int", Literal["5"], 5, "5"),
+        ("int", int | str, 5, 5),
+        ("float", str, 1e20, "100000000000000000000"),
+        ("uuid", str | None, UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        ("str", str | None, "a", "a"),
     ],
     ids=str,
 )
@@ -254,6 +277,30 @@ def test_a_path_input_without_an_annotation_is_what_the_convertor_gives() -> Non
 def test_a_path_input_that_cannot_be_cast_is_a_problem() -> None:
     found = problems(handler_of(Color), path="/{x}", path_params={"x": THEIRS})
     assert found == [(("path", "x"), "Input should be 'red' or 'blue'", "enum")]
+
+
+def test_what_is_wrong_with_a_convertors_value_is_said_of_its_text() -> None:
+    tp = Annotated[str, Field(max_length=1)]
+    assert problems(handler_of(tp), path="/{x:int}", path_params={"x": 12}) == [
+        (("path", "x"), "String should have at most 1 character", "string_too_long")
+    ]
+
+
+class CommaList(StringConvertor):
+    """Gives a list: a convertor of a user's own may give anything."""
+
+    regex = "[a-z,]+"
+
+    def convert(self, value: str) -> Any:
+        return value.split(",")
+
+
+@pytest.mark.parametrize(
+    ("tp", "expected"), [(list[str], ["a", "b"]), (set[str] | str, {"a", "b"}), (Any, ["a", "b"])]
+)
+def test_a_path_input_may_be_a_list_where_its_convertor_gives_one(tp: Any, expected: Any) -> None:
+    inputs = plan_inputs(read_signature(handler_of(tp), {}), "/", {"x": CommaList()})
+    assert inputs.read({"path_params": {"x": ["a", "b"]}}) == ({"x": expected}, [])
 
 
 def test_a_default_does_not_make_a_path_input_optional() -> None:
@@ -322,6 +369,13 @@ def test_a_default_does_not_make_a_path_input_optional() -> None:
         (Sequence[int], "x=1&x=2", [1, 2]),
         (Annotated[list[int], Field(max_length=2)], "x=1&x=2", [1, 2]),
         (Annotated[list[int], Query(alias="y")], "y=1&y=2", [1, 2]),
+        (list[int] | set[int], "x=1&x=1", [1, 1]),
+        (Literal[Color.RED], "x=red", Color.RED),
+        (Ids, "x=1&x=2", [1, 2]),
+        (Ids | None, "x=1", [1]),
+        (list[Id], "x=1&x=2", [1, 2]),
+        (NewIds, "x=1&x=2", [1, 2]),
+        (Annotated[Ids, Field(max_length=2)], "x=1&x=2", [1, 2]),
     ],
     ids=str,
 )
@@ -359,6 +413,22 @@ def test_a_list_may_come_from_headers_or_a_cookie(
 )
 def test_a_default_makes_an_input_optional(tp: Any, default: Any, expected: Any) -> None:
     assert value(handler_of(tp, default)) == expected
+
+
+@pytest.mark.parametrize(
+    ("tp", "expected"),
+    [
+        (Annotated[int, Field(default=5)], 5),
+        (Annotated[int, Field(default=5, gt=3), Query("y")], 5),
+        (Annotated[str, Field(default="d"), Header()], "d"),
+        (Annotated[list[int], Field(default_factory=lambda: [1])], [1]),
+        (Annotated[int | None, Field(default=None)], None),
+    ],
+    ids=str,
+)
+def test_so_does_a_default_in_the_annotation(tp: Any, expected: Any) -> None:
+    assert value(handler_of(tp)) == expected
+    assert value(handler_of(tp, "the parameter's")) == "the parameter's"
 
 
 def test_a_default_does_not_stand_in_for_a_bad_input() -> None:
@@ -460,6 +530,34 @@ def test_a_model_marked_query_takes_the_whole_query(
     tp: Any, query_string: str, expected: Any
 ) -> None:
     assert value(handler_of(Annotated[tp, Query()]), query_string) == expected
+
+
+def test_a_models_annotations_may_be_strings_that_name_locals() -> None:
+    class Number(RootModel[int]): ...
+
+    class Local(BaseModel):
+        numbers: "list[Number]"
+        others: "Annotated[list[Number], Field(alias='n')]"
+
+    found = value(handler_of(Annotated[Local, Query()]), "numbers=1&numbers=2&n=3&n=4")
+    assert found.model_dump() == {"numbers": [1, 2], "others": [3, 4]}
+
+
+class ByField(BaseModel):
+    """What an input of its own would be cast to otherwise."""
+
+    either: int | str = ""
+    one: Literal[1] = 1
+    level: Priority = Priority.LOW
+
+
+def test_a_models_fields_are_cast_by_pydantics_own_rules() -> None:
+    """It reads the whole query at once, with the validators and the settings that it has."""
+    chat = handler_of(Annotated[ByField, Query()])
+    assert value(chat, "either=5&level=2") == ByField(either="5", level=Priority.HIGH)
+    assert problems(chat, "one=1") == [(("query", "one"), "Input should be 1", "literal_error")]
+    assert value(handler_of(int | str), "x=5") == 5
+    assert value(handler_of(Literal[1]), "x=1") == 1
 
 
 def test_a_models_default_stands_in_for_an_empty_query() -> None:
@@ -616,6 +714,16 @@ def custom(value: Any) -> Any:
     raise PydanticCustomError(kind, text, {"value": value})
 
 
+def custom_by_a_name_of_pydantics(value: Any) -> Any:
+    kind = "int_parsing"
+    text = "{value} is bad"
+    raise PydanticCustomError(kind, text, {"value": value})
+
+
+def looking_up(value: Any) -> Any:
+    raise KeyError(value)
+
+
 def asserting(value: Any) -> Any:
     raise AssertionError(value)
 
@@ -663,7 +771,12 @@ class Line(BaseModel):
         (Annotated[str, says(str.lower)], f"x={THEIRS}"),
         (Annotated[str, says(str.strip)], f"x=+{THEIRS}+"),
         (Annotated[str, AfterValidator(custom)], f"x={THEIRS}"),
+        (Annotated[str, AfterValidator(custom_by_a_name_of_pydantics)], f"x={THEIRS}"),
+        (Annotated[str, AfterValidator(looking_up)], f"x={THEIRS}"),
         (Annotated[str, AfterValidator(asserting)], f"x={THEIRS}"),
+        (AnyUrl, f"x={THEIRS}"),
+        (Json[int], f"x={THEIRS}"),
+        (timedelta, f"x={THEIRS}"),
         (Annotated[str, AfterValidator(dividing)], f"x={THEIRS}"),
         (Annotated[list[str], says(lambda value: f"{value} is bad")], f"x=1&x={THEIRS}"),
         (Annotated[list[Annotated[str, says(str)]], Query()], f"x=1&x={THEIRS}"),
@@ -681,6 +794,61 @@ def test_the_answer_to_a_bad_input_repeats_no_input(tp: Any, query_string: str) 
     assert values == {}
     assert found != []
     assert "hunter" not in problems_as_json(found).lower()
+
+
+@pytest.mark.parametrize(
+    ("tp", "query_string", "problem"),
+    [
+        (UUID, "x=0g", (("query", "x"), "Input should be a valid UUID, ...", "uuid_parsing")),
+        (
+            date,
+            "x=2020-99-01",
+            (
+                ("query", "x"),
+                "Input should be a valid date or datetime, ...",
+                "date_from_datetime_parsing",
+            ),
+        ),
+        (
+            Annotated[Shape | Line, Field(discriminator="kind"), Query()],
+            "kind=circle",
+            (
+                ("query",),
+                (
+                    "Input tag '...' found using 'kind' does not match any of the expected tags:"
+                    " 'shape', 'line'"
+                ),
+                "union_tag_invalid",
+            ),
+        ),
+    ],
+    ids=lambda each: str(each)[:40],
+)
+def test_what_pydantic_says_of_the_input_is_left_out(
+    tp: Any, query_string: str, problem: tuple[Any, ...]
+) -> None:
+    assert problems(handler_of(tp), query_string) == [problem]
+
+
+UUID_PARSING = "uuid_parsing"
+
+
+@pytest.mark.parametrize("character", "ghijklmnopqrstuvwxyzäß€")
+def test_not_even_one_character_is_repeated(character: str) -> None:
+    answers = {
+        problems_as_json(read(handler_of(UUID), urlencode({"x": text}))[1])
+        for text in (character, f"0{character}", character * 32, f"{{{character}}}")
+    }
+    assert [json.loads(answer) for answer in answers] == [
+        [{"loc": ["query", "x"], "msg": "Input should be a valid UUID, ...", "type": UUID_PARSING}]
+    ]
+
+
+def test_an_exception_that_no_validator_should_raise_is_a_problem_too() -> None:
+    """The peer chose the input, so it is no crash; the text tells a developer where to look."""
+    assert problems(handler_of(Annotated[str, AfterValidator(looking_up)]), "x=1") == [
+        (("query", "x"), "Input is not valid (KeyError)", "unexpected_error")
+    ]
 
 
 def test_in_place_of_a_validators_own_text_there_is_a_general_one() -> None:
@@ -749,6 +917,8 @@ def body_text(name: str) -> str:
 
 
 HERE = __name__
+PageAlias = TypeAliasType("PageAlias", Page)
+NewPage = NewType("NewPage", Page)
 
 
 @pytest.mark.parametrize(
@@ -768,6 +938,10 @@ HERE = __name__
         (Page | None, f"{HERE}.Page | None"),
         (int | Page, f"int | {HERE}.Page"),
         (Annotated[Page, "a note"], f"Annotated[{HERE}.Page, 'a note']"),
+        (PageAlias, "PageAlias"),
+        (list[PageAlias], "list[PageAlias]"),
+        (NewPage, f"{HERE}.NewPage"),
+        (Annotated[list[Page], Query()], f"list[{HERE}.Page]"),
         (Annotated[Page, Header()], "Page"),
         (Annotated[Page, Cookie()], "Page"),
     ],
@@ -789,6 +963,78 @@ def test_a_path_input_that_only_a_body_could_fill_is_refused() -> None:
     chat = handler_of(Page)
     chat.__qualname__ = "chat"
     assert refusal(chat, "/{x}") == body_text("Page")
+
+
+OR_A_LIST = (
+    ", and one value could be either: leave the list, in which one value is a list of one, or"
+    " leave it out"
+)
+
+
+def test_an_input_is_not_a_list_or_a_single_value() -> None:
+    chat = handler_of(int | list[int] | None)
+    chat.__qualname__ = "chat"
+    assert refusal(chat) == (
+        f"handler 'chat': parameter 'x' is a int | list[int] | None{OR_A_LIST}"
+    )
+
+
+@pytest.mark.parametrize(
+    "tp",
+    [
+        Literal["a"] | list[str],
+        Color | list[Color],
+        Annotated[str | set[str], Header()],
+        Annotated[int, Field(gt=3)] | list[int],
+        Id | Ids,
+    ],
+    ids=str,
+)
+def test_nor_is_one_of_another_kind(tp: Any) -> None:
+    assert refusal(handler_of(tp)).endswith(OR_A_LIST)
+
+
+@pytest.mark.parametrize("path", ["/{x}", "/{x:path}", "/{x:int}", "/{x:float}", "/{x:uuid}"])
+@pytest.mark.parametrize("tp", [list[int], int | list[int], Ids], ids=str)
+def test_a_path_input_is_no_list(tp: Any, path: str) -> None:
+    chat = handler_of(tp)
+    chat.__qualname__ = "chat"
+    text = refusal(chat, path)
+    assert text.startswith("handler 'chat': parameter 'x' is a ")
+    assert text.endswith(
+        ", and its place in the path holds one value: make it a single one, or take the list from"
+        " the query"
+    )
+
+
+Tree = NewType("Tree", int)
+
+
+def test_a_type_that_holds_itself_is_refused() -> None:
+    tree: Any = Tree
+    tree.__supertype__ = list[tree]  # as "type Tree = list[Tree]" does
+    chat = handler_of(tree)
+    chat.__qualname__ = "chat"
+    assert refusal(chat) == (
+        "handler 'chat': parameter 'x' is of a type that holds itself, which no text in a"
+        " handshake can be"
+    )
+
+
+def test_a_models_annotation_that_cannot_be_found_is_named() -> None:
+    """Of a dataclass pydantic looks for the names where it is used, and finds no locals."""
+
+    class Number(RootModel[int]): ...
+
+    @dataclass
+    class Local:
+        numbers: "list[Number]"
+
+    chat = handler_of(Annotated[Local, Query()])
+    chat.__qualname__ = "chat"
+    text = refusal(chat)
+    assert text.startswith("handler 'chat': parameter 'x': cannot cast to ")
+    assert "'Number' is not defined" in text
 
 
 async def without(ws: WebSocket, room: str) -> None: ...

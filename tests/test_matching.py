@@ -45,6 +45,8 @@ def winner(path: str, *routes: str) -> str | None:
     [
         ("/", "/", {}),
         ("/", "", {}),
+        ("//", "//", {}),
+        ("/chat//", "/chat//", {}),
         ("/chat", "/chat", {}),
         ("/chat", "/chat/", {}),
         ("/chat/", "/chat", {}),
@@ -111,6 +113,11 @@ def test_a_path_matches_whole_with_its_parameters_converted(
     ("route", "path"),
     [
         ("/", "/a"),
+        ("/", "//"),
+        ("//", "/"),
+        ("//", ""),
+        ("/chat//", "/chat"),
+        ("/chat//", "/chat/"),
         ("/chat", "/"),
         ("/chat", "/chats"),
         ("/chat", "/cha"),
@@ -165,6 +172,9 @@ def test_without_routes_no_path_matches() -> None:
 @pytest.mark.parametrize(
     ("path", "routes", "expected"),
     [
+        ("/", ["/", "//"], "/"),
+        ("//", ["/", "//"], "//"),
+        ("/a/", ["/a//", "/a"], "/a"),
         ("/me", ["/{user}", "/me"], "/me"),
         ("/me", ["/me", "/{user}"], "/me"),
         ("/ada", ["/{user}", "/me"], "/{user}"),

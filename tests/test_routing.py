@@ -456,6 +456,26 @@ def test_only_routes_and_routers_are_included(other: Any) -> None:
         WebSocketRouter().include(other)
 
 
+async def test_a_handler_is_no_route_before_it_is_decorated() -> None:
+    app: Any = WebSocketRouter()
+    with pytest.raises(TypeError) as caught:
+        app.include(show_room)
+    assert str(caught.value) == (
+        f"include() takes a WebSocketRoute or a WebSocketRouter, not {show_room!r}:"
+        " @websocket(path) makes a route of a handler"
+    )
+
+
+async def test_a_function_with_a_query_may_serve_two_routes() -> None:
+    @query("n", int, default=1)
+    async def handler(ws: WebSocket, n: int, room: str = "none") -> None:
+        await show(ws, n=n, room=room)
+
+    app = WebSocketRouter([websocket("/rooms/{room}")(handler), websocket("/")(handler)])
+    assert await first_message(app, "/", query_string=b"n=5") == '{"n":5,"room":"none"}'
+    assert await first_message(app, "/rooms/a", query_string=b"n=6") == '{"n":6,"room":"a"}'
+
+
 def test_a_route_is_no_handler() -> None:
     with pytest.raises(InvalidRouteError, match=r"\.handler"):
         websocket("/again")(where)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -519,7 +539,9 @@ async def test_including_a_route_leaves_the_route_itself_as_it_was() -> None:
     assert route.options == {}
 
 
-async def test_a_routers_origins_hold_for_its_routes() -> None:
+async def test_a_routers_origins_hold_for_its_routes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     headers = {"host": "example.com", "origin": "https://app.example"}
     app = WebSocketRouter([where], allowed_origins=["https://app.example"])
     assert (await sent_to(app, "/where", headers=headers))[0] == accept()
@@ -602,7 +624,7 @@ async def other_app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": scope["path"].encode()})
     else:
-        await receive()
+        assert await receive() == {"type": "websocket.connect"}
         await send(accept("other"))
         await send(close(4000, "the other app"))
 
@@ -620,9 +642,14 @@ async def test_wrap_takes_the_websocket_paths_it_knows(app: Any) -> None:
     assert await first_message(WebSocketRouter([where]).wrap(app), "/where") == "/where"
 
 
+def never(_: object) -> None:
+    pytest.fail("it ran")
+
+
 @pytest.mark.parametrize("path", ["/", "/where"])
-async def test_wrap_hands_all_http_to_the_other_app(path: str) -> None:
-    start, body = await http(WebSocketRouter([where]).wrap(other_app), path)
+@pytest.mark.parametrize("lifespan", [None, never])
+async def test_wrap_hands_all_http_to_the_other_app(path: str, lifespan: Any) -> None:
+    start, body = await http(WebSocketRouter([where], lifespan=lifespan).wrap(other_app), path)
     assert (start["status"], body["body"]) == (200, path.encode())
 
 
@@ -766,3 +793,17 @@ async def test_an_included_routers_lifespan_is_not_taken_along() -> None:
     app = WebSocketRouter()
     app.include(WebSocketRouter(lifespan=lifespan))
     await lifespan_events(app)
+
+
+@pytest.mark.parametrize("app", [Starlette(), django_app])
+async def test_wrap_runs_the_routers_lifespan_whatever_the_other_app_has(app: Any) -> None:
+    steps: list[str] = []
+
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncGenerator[None]:
+        steps.append("starts")
+        yield
+        steps.append("stops")
+
+    await lifespan_events(WebSocketRouter(lifespan=lifespan).wrap(app))
+    assert steps == ["starts", "stops"]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import Field
+from typing_extensions import TypeAliasType
 
 from websocket_kit import WebSocket
 from websocket_kit._signature import (
@@ -26,6 +27,9 @@ from websocket_kit._signature import (
 from websocket_kit.errors import InvalidRouteError
 
 POSITIVE = Field(gt=0)
+Chat = TypeAliasType("Chat", WebSocket[int, str])
+Page = TypeAliasType("Page", Annotated[int, POSITIVE])
+PageHeader = TypeAliasType("PageHeader", Annotated[Page, POSITIVE, Header("x-page")])
 NOT_ASYNC = "is not async: write 'async def'"
 
 
@@ -51,6 +55,7 @@ async def with_union(ws: WebSocket[int | str, list[int]]) -> None: ...
 async def annotated(ws: Annotated[WebSocket[int, str], "a note"]) -> None: ...
 async def anything(ws: Any) -> None: ...
 async def in_quotes(ws: "WebSocket[int, 'str']") -> None: ...
+async def of_alias(ws: Chat) -> None: ...
 async def positional(ws: WebSocket[int, str], /) -> None: ...
 
 
@@ -67,6 +72,7 @@ bare.__annotations__.clear()
         (with_union, int | str, list[int]),
         (annotated, int, str),
         (in_quotes, int, str),
+        (of_alias, int, str),
         (positional, int, str),
     ],
 )
@@ -92,6 +98,8 @@ def test_only_what_is_received_may_be_said() -> None:
         (WebSocket[int, str], True),
         (Annotated[WebSocket, "a note"], True),
         (Annotated[WebSocket[int, str], "a note"], True),
+        (Chat, True),
+        (Annotated[Chat, "a note"], True),
         (int, False),
         (list[WebSocket], False),
         (WebSocket | None, False),
@@ -175,6 +183,26 @@ def test_a_mark_on_a_member_of_a_union_is_the_unions() -> None:
     }
 
 
+def test_a_mark_in_a_type_alias_counts_and_an_alias_without_one_stays() -> None:
+    async def chat(
+        ws: WebSocket,
+        x: PageHeader,
+        y: PageHeader | None,
+        z: Page,
+        inside: Annotated[PageHeader, "a note"],
+        over: Annotated[PageHeader, Query()],
+    ) -> None: ...
+
+    bare: Any = Annotated[Page, POSITIVE]
+    assert inputs(chat) == {
+        "x": (bare, Header("x-page"), MISSING, False),
+        "y": (bare | None, Header("x-page"), MISSING, False),
+        "z": (Page, None, MISSING, False),
+        "inside": (Annotated[bare, "a note"], Header("x-page"), MISSING, False),
+        "over": (bare, Query(), MISSING, False),
+    }
+
+
 def test_marks_compare_by_where_and_alias() -> None:
     assert Query() == Query()
     assert Query("a") != Query("b")
@@ -211,6 +239,29 @@ def test_a_name_that_cannot_be_found_is_named() -> None:
     assert refusal(chat) == (
         f"handler {name!r}: the name 'Missing' in its annotations can't be found when the route is"
         " defined; import it outside 'if TYPE_CHECKING' and define it before"
+    )
+
+
+@pytest.mark.parametrize(
+    ("annotation", "problem"),
+    [
+        (
+            "WebSocket[",
+            "SyntaxError: Forward reference must be an expression -- got 'WebSocket['",
+        ),
+        (
+            "WebSocket.Missing",
+            "AttributeError: type object 'WebSocket' has no attribute 'Missing'",
+        ),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_an_annotation_that_cannot_be_read_is_shown(annotation: str, problem: str) -> None:
+    async def chat(ws: object) -> None: ...
+
+    chat.__annotations__["ws"] = annotation
+    assert refusal(chat) == (
+        f"handler {chat.__qualname__!r}: an annotation in quotes can't be read: {problem}"
     )
 
 
@@ -258,6 +309,8 @@ async def function(ws: WebSocket[int, str], room: str) -> None: ...
 
 
 def logged(handler: Any) -> Any:
+    """A handler in a decorator's wrapper."""
+
     @functools.wraps(handler)
     async def wrapper(*args: Any, **kwargs: Any) -> None: ...
 
@@ -273,6 +326,9 @@ def logged(handler: Any) -> Any:
         (Room.of_class, "Room.of_class"),
         (Room.static, "Room.static"),
         (logged(function), "function"),
+        (logged(logged(Room().method)), "Room.method"),
+        (logged(functools.partial(function)), "logged.<locals>.wrapper"),
+        (functools.partial(logged(functools.partial(function))), "logged.<locals>.wrapper"),
         (functools.partial(function), "function"),
         (functools.partial(Room()), "Room"),
         (functools.partial(functools.partial(Room().method)), "Room.method"),
@@ -296,6 +352,14 @@ def test_what_a_partial_has_filled_in_by_name_is_no_input() -> None:
     async def chat(ws: WebSocket, room: str, *, store: dict[str, str]) -> None: ...
 
     assert inputs(functools.partial(chat, store={})) == {"room": (str, None, MISSING, False)}
+
+
+def test_what_a_partial_inside_a_wrapper_has_filled_in_is_no_input() -> None:
+    @query("m", int)
+    async def chat(ws: WebSocket, room: str, m: object, *, n: int) -> None: ...
+
+    handler = functools.partial(logged(functools.partial(chat, n=1)), room="lobby")
+    assert inputs(handler) == {"m": (int, None, MISSING, True)}
 
 
 def test_what_a_partial_has_filled_in_before_a_parameter_leaves_that_an_input() -> None:
@@ -497,6 +561,14 @@ def test_query_of_what_a_partial_has_filled_in_makes_no_input() -> None:
     async def chat(ws: WebSocket, n: int, m: int) -> None: ...
 
     assert inputs(functools.partial(chat, n=5)) == {"m": (int, None, MISSING, True)}
+
+
+def test_query_on_a_bound_method_is_refused() -> None:
+    above: Callable[[Any], Any] = query("n", int)
+    with pytest.raises(InvalidRouteError) as caught:
+        above(Room().method)
+    assert str(caught.value).startswith("@query('n') can't be kept on <bound method Room.method of")
+    assert str(caught.value).endswith(">: annotate its parameter 'n' instead")
 
 
 def test_query_of_an_input_the_handler_has_no_parameter_for_is_refused() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import types
+import typing
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, time, timedelta
@@ -19,6 +20,7 @@ from typing import (
     Any,
     ClassVar,
     Literal,
+    NamedTuple,
     NewType,
     Protocol,
     TypeAlias,
@@ -30,15 +32,15 @@ from typing import (
 )
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from pydantic_core import (
     ErrorDetails,
+    PydanticKnownError,
     PydanticSerializationError,
     from_json,
     to_json,
 )
-from pydantic_core.core_schema import ErrorType
 from typing_extensions import TypeAliasType
 
 from .errors import WebSocketCastError, cut, type_name
@@ -80,9 +82,10 @@ Message: TypeAlias = "str | bytes"
 Cast: TypeAlias = "Callable[[Message], Any]"
 Encode: TypeAlias = "Callable[[Any], Message]"
 
-# What a validator of pydantic's, or of a user's model, raises on a bad value. A ValidationError
-# is a ValueError, and decimal.InvalidOperation an ArithmeticError.
-BAD_VALUE = (ValueError, ArithmeticError, RecursionError)
+# What is raised on a bad value: by pydantic a ValidationError, by a user's validator, discriminator
+# or enum anything. It ran on what the peer sent, so a KeyError too is the bad value's doing: let
+# through, it would be a crash and a traceback that any peer could cause.
+BAD_VALUE = Exception
 
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
@@ -132,7 +135,7 @@ def _key(tp: Any) -> Hashable:
 
 
 def _make_cast(tp: Any) -> Cast:
-    plain = _unwrap(tp)
+    plain = unwrap(tp)
     scalar = _SCALARS.get(plain) if isinstance(plain, type) else None
     if scalar is not None:
         return _guard(tp, scalar)
@@ -176,46 +179,76 @@ def _has_constant(message: Message) -> bool:
     return b"NaN" in message or b"Infinity" in message
 
 
-def list_errors(error: Exception) -> list[dict[str, Any]]:
-    """What is wrong with a value, in pydantic's form, bounded and without the value."""
+def list_errors(error: Exception, *, repeat: bool = True) -> list[dict[str, Any]]:
+    """What is wrong with a value, in pydantic's form, bounded and without the value.
+
+    Args:
+        error: What was raised on the value.
+        repeat: Whether a text may hold some of the value, 100 characters at most; else none.
+    """
     if not isinstance(error, ValidationError):
-        text = (
-            "the number has too many digits"
-            if "integer string conversion" in str(error)
-            else str(error)
-        )
-        return [{"type": "value_error", "loc": (), "msg": cut(text)}]
-    found = error.errors(include_url=False, include_input=False)
+        return [_as_problem(error, repeat=repeat)]
+    tell = _cut_text if repeat else _text_without_value
     return [
         {
             "type": cut(problem["type"]),
             "loc": tuple(cut(part) if isinstance(part, str) else part for part in problem["loc"]),
-            "msg": _shown(problem),
+            "msg": tell(problem),
         }
-        for problem in found[:MAX_ERRORS]
+        for problem in error.errors(include_input=False)[:MAX_ERRORS]
     ]
 
 
-def _shown(problem: ErrorDetails) -> str:
+def _as_problem(error: Exception, *, repeat: bool) -> dict[str, Any]:
+    """What was raised past pydantic, by a reader of ours or by a user's code."""
+    name = type(error).__name__
+    if not isinstance(error, ValueError):
+        kind, text = "unexpected_error", f"{name}: {error}"
+    elif "integer string conversion" in str(error):
+        kind, text = "value_error", "the number has too many digits"
+    else:
+        kind, text = "value_error", str(error)
+    return {"type": kind, "loc": (), "msg": cut(text) if repeat else f"Input is not valid ({name})"}
+
+
+def _cut_text(problem: ErrorDetails) -> str:
     """A problem's text with no more than 100 characters of the peer's.
 
     pydantic's own texts hold what the type wants, however long, and of the value a union's tag at
     the most; a validator's may hold anything.
     """
     text, context = problem["msg"], problem.get("ctx", {})
-    if problem["type"] == "union_tag_invalid":
+    if problem["type"] == "union_tag_invalid" and _is_pydantics(problem):
         return text.replace(context["tag"], cut(context["tag"]))
-    return text if tells_type_only(problem["type"]) else cut(text)
+    return text if _is_pydantics(problem) else cut(text)
 
 
-def tells_type_only(kind: str) -> bool:
-    """Whether the text of a kind of error says what the type wants and nothing of the value."""
-    return kind in _TELL_TYPE_ONLY
+def _text_without_value(problem: ErrorDetails) -> str:
+    """A problem's text with an ellipsis for what pydantic says about the value."""
+    if not _is_pydantics(problem):
+        return "Input is not valid"
+    context = problem.get("ctx", {})
+    about_the_value = _ABOUT_THE_VALUE & context.keys()
+    if not about_the_value:
+        return problem["msg"]
+    context = {**context, **dict.fromkeys(about_the_value, "...")}
+    return PydanticKnownError(cast("Any", problem["type"]), context).message()
 
 
-_TELL_TYPE_ONLY = {
-    *get_args(ErrorType),
-} - {"value_error", "assertion_error", "union_tag_invalid"}
+# In the context of pydantic's errors: a parser's words, which may quote the value, and its tag.
+_ABOUT_THE_VALUE = {"error", "encoding_error", "tag"}
+
+
+def _is_pydantics(problem: ErrorDetails) -> bool:
+    """Whether a problem's text is pydantic's own: a page of its documentation explains it.
+
+    A PydanticCustomError has none, though it may bear a name of pydantic's.
+    """
+    return "url" in problem and problem["type"] not in _SAY_ANYTHING
+
+
+# The kinds whose text is a validator's, and one that holds a number of the value's.
+_SAY_ANYTHING = {"value_error", "assertion_error", "timezone_offset"}
 
 
 def _read_str(message: Message) -> str:
@@ -265,12 +298,16 @@ _SCALARS: dict[type, Cast] = {
 }
 
 
-def _unwrap(tp: Any) -> Any:
+# Python's own and the backport of typing_extensions are two classes on some Pythons.
+_ALIASES = (TypeAliasType, getattr(typing, "TypeAliasType", TypeAliasType))
+
+
+def unwrap(tp: Any) -> Any:
     """The type behind a NewType or a type alias, which are other names for it."""
     while True:
         if isinstance(tp, NewType):
             tp = tp.__supertype__
-        elif isinstance(tp, TypeAliasType):
+        elif isinstance(tp, _ALIASES):
             tp = tp.__value__
         else:
             return tp
@@ -278,23 +315,37 @@ def _unwrap(tp: Any) -> Any:
 
 def _scalar_below(tp: Any) -> Cast | None:
     """How to read an Annotated, Literal or enum over one of the scalars; None for the rest."""
-    tp = _unwrap(tp)
-    if isinstance(tp, type) and issubclass(tp, Enum):
-        kinds: set[type] = {type(member.value) for member in tp}
-    elif get_origin(tp) is Literal:
-        kinds = {type(value) for value in get_args(tp)}
-    elif get_origin(tp) is Annotated:
+    tp = unwrap(tp)
+    if get_origin(tp) is Annotated:
         return _scalar_below(get_args(tp)[0])
-    elif isinstance(tp, type):
-        kinds = {tp}
-    else:
+    if get_origin(tp) is Literal:
+        return _read_one_of(get_args(tp))
+    if isinstance(tp, type) and issubclass(tp, Enum):
+        return _read_one_of(tuple(tp))
+    return _SCALARS.get(tp) if isinstance(tp, type) else None
+
+
+def _read_one_of(members: tuple[Any, ...]) -> Cast | None:
+    """How to read one of some values, if all are of one scalar; enum members go by their values."""
+    kinds: set[type] = {type(_value(member)) for member in members}
+    read = _SCALARS.get(kinds.pop()) if len(kinds) == 1 else None
+    if read is None:
         return None
-    return _SCALARS.get(kinds.pop()) if len(kinds) == 1 else None
+
+    def read_member(message: Message) -> Any:
+        value = read(message)
+        return next((member for member in members if _value(member) == value), value)
+
+    return read_member
+
+
+def _value(member: Any) -> Any:
+    return member.value if isinstance(member, Enum) else member
 
 
 def _adapter(tp: Any) -> TypeAdapter[Any]:
     try:
-        adapter = TypeAdapter(tp)
+        adapter = _new_adapter(tp)
         # Where a type refers to one that isn't defined, this is what finds out; else it is nothing.
         adapter.rebuild(raise_errors=True)
     except (PydanticUserError, PydanticUndefinedAnnotation) as error:
@@ -304,6 +355,17 @@ def _adapter(tp: Any) -> TypeAdapter[Any]:
         msg = f"cannot cast to {tp!r}: it is not a type pydantic can validate"
         raise TypeError(msg) from error
     return adapter
+
+
+def _new_adapter(tp: Any) -> TypeAdapter[Any]:
+    # JSON has no NaN and no infinities, so "NaN" or 1e999 is no float. In a model, dataclass or
+    # TypedDict its own config says what is, and pydantic takes no other.
+    try:
+        return TypeAdapter(tp, config=ConfigDict(allow_inf_nan=False))
+    except PydanticUserError as error:
+        if error.code != "type-adapter-config-unused":
+            raise
+    return TypeAdapter(tp)
 
 
 # --------------------------------------------------------------------------------- sending
@@ -326,7 +388,7 @@ def _make_encode(tp: Any) -> Encode:
 
     def dump(value: Any) -> bytes:
         # Whether the value is of that type is the type checker's job, so no warnings.
-        return serializer.to_json(value, by_alias=True, warnings=False)
+        return serializer.to_json(value, by_alias=True, warnings=False, fallback=_plain)
 
     return lambda value: _encode(value, dump)
 
@@ -347,7 +409,27 @@ def encode(value: Any) -> Message:
 
 
 def _dump(value: Any) -> bytes:
-    return to_json(value, by_alias=True, inf_nan_mode="null")
+    return to_json(value, by_alias=True, inf_nan_mode="null", fallback=_plain)
+
+
+_UNKNOWN = "Unable to serialize unknown type: "
+
+
+def _plain(value: object) -> object:
+    """A value of a kind that pydantic doesn't know as one of a kind that it does."""
+    for kind, make in _KNOWN_KINDS:
+        if isinstance(value, kind):
+            return make(value)
+    msg = f"{_UNKNOWN}{type(value)}"
+    raise TypeError(msg)
+
+
+_KNOWN_KINDS: tuple[tuple[type, Callable[[Any], object]], ...] = (
+    (memoryview, bytes),
+    (Mapping, dict),
+    (Sequence, list),
+    (AbstractSet, list),
+)
 
 
 def _encode(value: Any, dump: Callable[[Any], bytes]) -> Message:
@@ -362,8 +444,9 @@ def _encode(value: Any, dump: Callable[[Any], bytes]) -> Message:
     try:
         data = dump(value)
     except PydanticSerializationError as error:
-        if "unknown type" in str(error):
-            raise _cannot_send(name, error) from error
+        _, unknown, kind = str(error).partition(_UNKNOWN)
+        if unknown:
+            raise _cannot_send(name, f" ({unknown}{kind})") from error
         msg = f"cannot send this {name}: {error}"
         raise ValueError(msg) from error
     # A model may be set to write NaN, and a serializer of a user's own may.
@@ -390,8 +473,7 @@ def check_text(text: str) -> str:
     return text
 
 
-def _cannot_send(name: str, error: Exception | None = None) -> TypeError:
-    inside = f" ({error})" if error is not None else ""
+def _cannot_send(name: str, inside: str = "") -> TypeError:
     return TypeError(
         f"cannot send {_article(name)} {name}{inside}: send a str, bytes, int, bool, float, None,"
         " dict, list, enum, date, UUID, dataclass or pydantic model"
@@ -405,23 +487,40 @@ def _article(name: str) -> str:
 # ---------------------------------------------------------------------------------- inputs
 
 
-def input_caster(tp: Any) -> Callable[[Any], Any]:
-    """The function that casts a handshake input: a text, or a list or dict of texts.
+class InputType(NamedTuple):
+    """How an input of some type is read.
+
+    Attributes:
+        cast: Casts a text, or a list or dict of texts; raises one of ``BAD_VALUE``.
+        default: Makes the default that the type itself has, as ``Field(default=5)`` in Annotated
+            sets it; None: it has none.
+    """
+
+    cast: Callable[[Any], Any]
+    default: Callable[[], Any] | None
+
+
+def input_type(tp: Any) -> InputType:
+    """How to read a handshake input.
 
     Text is read as pydantic does leniently (``yes`` is true), and unions from left to right, so
-    that ``int | str`` gives an int where it can. Raises one of ``BAD_VALUE``.
+    that ``int | str`` gives an int where it can.
 
     Raises:
         TypeError: pydantic can't validate the type.
     """
-    if tp is str:
-        return str
-    return _adapter(_from_text(tp)).validator.validate_python
+    validator: Any = _adapter(_from_text(tp)).validator
+    has_default = validator.get_default_value() is not None
+    return InputType(
+        validator.validate_python,
+        # Made anew each time: it may be mutable, or a default_factory's.
+        (lambda: validator.get_default_value().value) if has_default else None,
+    )
 
 
 def _from_text(tp: Any) -> Any:
     """The same type, made to be read from text: pydantic alone keeps ``"5"`` for ``int | str``."""
-    tp = _unwrap(tp)
+    tp = unwrap(tp)
     origin: Any = get_origin(tp)
     args = get_args(tp)
     if origin is Annotated:
@@ -429,7 +528,7 @@ def _from_text(tp: Any) -> Any:
     if origin is Literal:
         return _by_text(tp, args)
     if isinstance(tp, type) and origin is None and issubclass(tp, Enum):
-        return _by_text(tp, [member.value for member in tp])
+        return _by_text(tp, tp)
     if origin is Union or origin is types.UnionType:
         members = [_from_text(arg) for arg in args if arg is not type(None)]
         union = members[0]
@@ -449,7 +548,7 @@ def union_of(members: Iterable[Any]) -> Any:
 
 def _by_text(tp: Any, values: Iterable[Any]) -> Any:
     """A closed set of values, found by how they are written."""
-    written = {_as_text(value): value for value in values}
+    written = {_as_text(_value(value)): value for value in values}
     return Annotated[tp, BeforeValidator(lambda text: written.get(text, text))]
 
 

@@ -24,7 +24,7 @@ def check_origins(allowed: Iterable[str]) -> frozenset[str]:
 
     Raises:
         TypeError: A single string that isn't ``"*"``.
-        ValueError: Something that isn't an origin.
+        ValueError: Something that isn't an origin, such as a pattern for several.
     """
     origins = _strings("allowed_origins", ["*"] if allowed == "*" else allowed)
     return frozenset(
@@ -45,6 +45,9 @@ def _strings(option: str, values: object) -> tuple[str, ...]:
 
 
 def _normalised(origin: str) -> str:
+    if "*" in origin:
+        msg = f"{origin!r} has a wildcard: list every origin, or '*' alone for all there are"
+        raise ValueError(msg)
     match = _ORIGIN.fullmatch(origin.lower())
     if match is None:
         msg = f"{origin!r} is not an origin; write it like 'https://example.com', with no path"

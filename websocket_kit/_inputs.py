@@ -17,16 +17,22 @@ from typing import (
     Union,
     get_args,
     get_origin,
-    get_type_hints,
 )
 from urllib.parse import parse_qsl
 
-from starlette.convertors import Convertor
+from starlette.convertors import (
+    Convertor,
+    FloatConvertor,
+    IntegerConvertor,
+    PathConvertor,
+    StringConvertor,
+    UUIDConvertor,
+)
 from starlette.requests import cookie_parser
 from typing_extensions import is_typeddict
 
-from ._casting import BAD_VALUE, input_caster, list_errors, tells_type_only
-from ._signature import MISSING, Header, Parameter, Query, Signature
+from ._casting import BAD_VALUE, InputType, input_type, list_errors, unwrap
+from ._signature import MISSING, Header, Parameter, Query, Signature, read_annotations
 from .errors import InvalidRouteError, type_name
 
 Scope: TypeAlias = "Mapping[str, Any]"
@@ -45,7 +51,7 @@ class _Input(NamedTuple):
     where: str  # "path", "query", "header" or "cookie"
     key: str
     cast: Callable[[Any], Any] | None
-    default: Any = MISSING
+    default: Callable[[], Any] | None = None
     many: bool = False  # a list of the values of a repeated key
     model: dict[str, bool] | None = None  # the whole query: its keys, and whether each takes many
 
@@ -68,10 +74,10 @@ class Inputs:
         for item in self._inputs:
             found = _look_up(item, given[item.where])
             if found is None:
-                if item.default is MISSING:
+                if item.default is None:
                     problems.append(Problem((item.where, item.key), "Field required", "missing"))
                 else:
-                    values[item.parameter] = item.default
+                    values[item.parameter] = item.default()
             elif item.cast is None:
                 values[item.parameter] = found
             else:
@@ -86,7 +92,7 @@ def _look_up(item: _Input, given: Mapping[str, Any]) -> Any:
     if item.where == "path":
         return given[item.key]
     if item.model is not None:
-        if not given and item.default is not MISSING:
+        if not given and item.default is not None:
             return None
         return {key: texts if item.model.get(key) else texts[-1] for key, texts in given.items()}
     texts = given.get(item.key)
@@ -98,14 +104,14 @@ def _look_up(item: _Input, given: Mapping[str, Any]) -> Any:
 def _problems(item: _Input, error: Exception) -> list[Problem]:
     loc = (item.where,) if item.model is not None else (item.where, item.key)
     known = item.model or {}
-    # Nothing of the input is repeated: not by a text that isn't pydantic's own, nor by a key.
+    # A key that isn't ours to name is the peer's, and nothing of the peer's is repeated.
     return [
         Problem(
             (*loc, *(part for part in found["loc"] if isinstance(part, int) or part in known)),
-            found["msg"] if tells_type_only(found["type"]) else "Input is not valid",
+            found["msg"],
             found["type"],
         )
-        for found in list_errors(error)
+        for found in list_errors(error, repeat=False)
     ]
 
 
@@ -172,37 +178,81 @@ def plan_inputs(
 
 def _plan(handler: str, item: Parameter, convertors: Mapping[str, Convertor[Any]]) -> _Input:
     what = f"handler {handler!r}: parameter {item.name!r}"
-    if item.name in convertors:
-        if item.mark is not None or item.declared:
-            msg = f"{what} is in the path: it can't come from elsewhere too"
-            raise InvalidRouteError(msg)
-        return _Input(item.name, "path", item.name, _path_cast(what, item))
+    try:
+        if item.name in convertors:
+            return _plan_path(what, item, convertors[item.name])
+        return _plan_other(what, item)
+    except RecursionError:
+        msg = f"{what} is of a type that holds itself, which no text in a handshake can be"
+        raise InvalidRouteError(msg) from None
+
+
+def _plan_path(what: str, item: Parameter, convertor: Convertor[Any]) -> _Input:
+    if item.mark is not None or item.declared:
+        msg = f"{what} is in the path: it can't come from elsewhere too"
+        raise InvalidRouteError(msg)
+    # A convertor of a user's own may give anything.
+    gives_scalar = type(convertor) in _GIVE_SCALARS
+    if gives_scalar and _needs_body(item.tp):
+        raise InvalidRouteError(_body_text(what, item.tp))
+    cast = None if item.tp is MISSING else _path_cast(_read_type(what, item.tp).cast, convertor)
+    if gives_scalar and _holds_many(item.tp):
+        msg = (
+            f"{what} is a {type_name(item.tp)}, and its place in the path holds one value: make it"
+            " a single one, or take the list from the query"
+        )
+        raise InvalidRouteError(msg)
+    return _Input(item.name, "path", item.name, cast)
+
+
+_GIVE_SCALARS = {
+    StringConvertor,
+    PathConvertor,
+    IntegerConvertor,
+    FloatConvertor,
+    UUIDConvertor,
+}
+
+
+def _path_cast(cast: Callable[[Any], Any], convertor: Convertor[Any]) -> Callable[[Any], Any]:
+    """Cast what a convertor gives; what the type doesn't take, as a str an int, as its text."""
+
+    def cast_value(value: Any) -> Any:
+        try:
+            return cast(value)
+        except BAD_VALUE:
+            return cast(convertor.to_string(value))
+
+    return cast_value
+
+
+def _plan_other(what: str, item: Parameter) -> _Input:
     mark = item.mark or Query()
     tp = str if item.tp is MISSING else item.tp
     wants_body = _needs_body(tp)
-    if wants_body and not isinstance(item.mark, Query):
+    is_model = any(map(_is_record, _parts(tp)))
+    if wants_body and not (is_model and isinstance(item.mark, Query)):
         raise InvalidRouteError(_body_text(what, tp))
+    many = _holds_many(tp)
+    if many and not all(map(_is_container, _parts(tp))):
+        msg = (
+            f"{what} is a {type_name(tp)}, and one value could be either: leave the list, in which"
+            " one value is a list of one, or leave it out"
+        )
+        raise InvalidRouteError(msg)
     key = mark.alias or item.name
     if isinstance(mark, Header):
         key = mark.alias.lower() if mark.alias else item.name.replace("_", "-").lower()
-    cast = None if tp is str else _cast_for(what, tp)
-    model = _model_keys(tp) if wants_body else None
-    return _Input(item.name, mark.where, key, cast, item.default, _holds_many(tp), model)
+    read = _read_type(what, tp)
+    cast = None if tp is str else read.cast
+    default = read.default if item.default is MISSING else lambda: item.default
+    model = _model_keys(what, tp) if wants_body else None
+    return _Input(item.name, mark.where, key, cast, default, many, model)
 
 
-def _path_cast(what: str, item: Parameter) -> Callable[[Any], Any] | None:
-    if item.tp is MISSING:
-        return None
-    if item.tp is str:
-        return str
-    if _needs_body(item.tp):
-        raise InvalidRouteError(_body_text(what, item.tp))
-    return _cast_for(what, item.tp)
-
-
-def _cast_for(what: str, tp: Any) -> Callable[[Any], Any]:
+def _read_type(what: str, tp: Any) -> InputType:
     try:
-        return input_caster(tp)
+        return input_type(tp)
     except TypeError as error:
         msg = f"{what}: {error}; an input is a type that pydantic can read from text"
         raise InvalidRouteError(msg) from error
@@ -219,6 +269,7 @@ def _body_text(what: str, tp: Any) -> str:
 
 def _parts(tp: Any) -> Iterable[Any]:
     """A type, or the members of a union, without what Annotated adds and without None."""
+    tp = unwrap(tp)
     if get_origin(tp) is Annotated:
         yield from _parts(tp.__origin__)
     elif get_origin(tp) in {Union, UnionType}:
@@ -263,20 +314,28 @@ def _holds_many(tp: Any) -> bool:
     return any(map(_is_container, _parts(tp)))
 
 
-def _model_keys(tp: Any) -> dict[str, bool]:
+def _model_keys(what: str, tp: Any) -> dict[str, bool]:
     """The keys of the query that a model reads, and whether each takes all values of its key."""
     kind = next(iter(_parts(tp)))
     kind = get_origin(kind) or kind
-    fields: Mapping[str, Any] = getattr(kind, "__pydantic_fields__", {})
     keys: dict[str, bool] = {}
-    for name, hint in get_type_hints(kind, include_extras=True).items():
-        tp, extras = _without_extras(hint)
+    for name, (hint, extras) in _fields(what, kind).items():
         aliases: list[object] = [name]
-        for extra in (fields.get(name), *extras):
+        for extra in extras:
             other = getattr(extra, "validation_alias", None)
             aliases += [getattr(extra, "alias", None), other, *getattr(other, "choices", ())]
-        keys.update({alias: _holds_many(tp) for alias in aliases if isinstance(alias, str)})
+        keys.update({alias: _holds_many(hint) for alias in aliases if isinstance(alias, str)})
     return keys
+
+
+def _fields(what: str, kind: Any) -> dict[str, tuple[Any, list[Any]]]:
+    """Each field of a model with its type and what may hold an alias."""
+    # Of a model pydantic knows the types by now, also where an annotation names a local.
+    fields: Mapping[str, Any] | None = getattr(kind, "__pydantic_fields__", None)
+    if fields is not None:
+        return {name: (field.annotation, [field]) for name, field in fields.items()}
+    hints = read_annotations(f"{what}: {type_name(kind)}", kind)
+    return {name: _without_extras(hint) for name, hint in hints.items()}
 
 
 def _without_extras(hint: Any) -> tuple[Any, list[Any]]:

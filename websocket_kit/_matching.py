@@ -173,11 +173,11 @@ class Matcher(Generic[T]):
         else:
             node.end = end
         if not pattern.convertors:
-            self._literal["/" + "/".join(map(str, pattern.segments))] = end
+            self._literal[pattern.path.removesuffix("/")] = end
 
     def find(self, path: str) -> tuple[T, dict[str, Any]] | None:
         """The target of the route that a path belongs to, and the path's parameters."""
-        found = self._literal.get(path) or self._literal.get(path.removesuffix("/") or "/")
+        found = self._literal.get(path.removesuffix("/"))
         if found is not None:
             return found.target, {}
         if path and not path.startswith("/"):

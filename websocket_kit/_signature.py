@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from types import UnionType
 from typing import (
     Annotated,
@@ -25,7 +25,7 @@ from typing import (
     get_type_hints,
 )
 
-from ._casting import union_of
+from ._casting import union_of, unwrap
 from ._channel import MessageTypes
 from .connection import WebSocket
 from .errors import InvalidRouteError, type_name
@@ -46,7 +46,9 @@ _QUERIES = "__websocket_kit_queries__"
 class Query:
     """Marks an input that comes from the query: ``Annotated[str, Query(alias="q")]``.
 
-    On a pydantic model, a dataclass or a TypedDict, the whole query is read into it.
+    On a pydantic model, a dataclass or a TypedDict, the whole query is read into it. Its fields are
+    cast by pydantic's own rules for strings then, not by those of an input that stands alone: in a
+    field, ``int | str`` leaves ``"5"`` a str, and ``Literal[1]`` takes no text.
 
     Attributes:
         alias: The key in the query; None: the parameter's name.
@@ -99,7 +101,8 @@ def query(name: str, *types: Any, default: Any = MISSING) -> Callable[[HandlerT]
         default: What the handler gets when the key is missing; without one it is required.
 
     Raises:
-        InvalidRouteError: It stands above the route decorator, or declares a name twice.
+        InvalidRouteError: It stands above the route decorator, declares a name twice, or is put
+            on a bound method.
     """
 
     def declare(handler: HandlerT) -> HandlerT:
@@ -113,7 +116,14 @@ def query(name: str, *types: Any, default: Any = MISSING) -> Callable[[HandlerT]
         if name in declared:
             msg = f"@query({name!r}) is there twice: leave one out"
             raise InvalidRouteError(msg)
-        setattr(handler, _QUERIES, {name: _Declared(types, default), **declared})
+        try:
+            setattr(handler, _QUERIES, {name: _Declared(types, default), **declared})
+        except AttributeError as error:
+            msg = (
+                f"@query({name!r}) can't be kept on {handler!r}: annotate its parameter"
+                f" {name!r} instead"
+            )
+            raise InvalidRouteError(msg) from error
         return handler
 
     return declare
@@ -164,16 +174,16 @@ def read_signature(handler: Handler, names: Mapping[str, Any]) -> Signature:
         InvalidRouteError: It can't be a handler, or a parameter no input.
     """
     name = handler_name(handler)
-    filled = _keywords(handler)
+    layers = list(_layers(handler))
+    filled = {key for layer in layers if _is_partial(layer) for key in layer.keywords}
     parameters = [
         parameter
         for parameter in inspect.signature(handler).parameters.values()
         if parameter.name not in filled
     ]
-    declared: dict[str, _Declared] = {
-        **getattr(_function(handler), _QUERIES, {}),
-        **getattr(handler, _QUERIES, {}),
-    }
+    declared: dict[str, _Declared] = {}
+    for layer in reversed(layers):
+        declared.update(getattr(layer, _QUERIES, {}))
     hints = read_hints(handler, name, names)
     receives, sends = message_types(name, next(iter(parameters), None), hints)
     inputs = [_read_parameter(name, parameter, hints, declared) for parameter in parameters[1:]]
@@ -190,9 +200,12 @@ def _function(handler: Any) -> Any:
     return _function(handler.func) if _is_partial(handler) else handler
 
 
-def _keywords(handler: Any) -> set[str]:
-    """The parameters that a functools.partial has filled in by name."""
-    return {*handler.keywords, *_keywords(handler.func)} if _is_partial(handler) else set()
+def _layers(handler: Any) -> Iterator[Any]:
+    """A handler, and what is inside each functools.partial and functools.wraps of it."""
+    yield handler
+    while _is_partial(handler) or hasattr(handler, "__wrapped__"):
+        handler = handler.func if _is_partial(handler) else handler.__wrapped__
+        yield handler
 
 
 def _is_partial(handler: object) -> bool:
@@ -221,16 +234,30 @@ def read_hints(handler: Any, name: str, names: Mapping[str, Any]) -> dict[str, A
     Raises:
         InvalidRouteError: One can't be found.
     """
-    function = inspect.unwrap(_function(handler))
+    *_, function = _layers(handler)
     if not inspect.isroutine(function):
         function = type(function).__call__
+    return read_annotations(f"handler {name!r}", function, names)
+
+
+def read_annotations(
+    what: str, owner: Any, names: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The annotations of a function or class, those that are strings looked up.
+
+    Raises:
+        InvalidRouteError: One can't be found or read; the text begins with ``what``.
+    """
     try:
-        return get_type_hints(function, localns=dict(names), include_extras=True)
+        return get_type_hints(owner, localns=names and dict(names), include_extras=True)
     except NameError as error:
         msg = (
-            f"handler {name!r}: the name {error.name!r} in its annotations can't be found when the"
+            f"{what}: the name {error.name!r} in its annotations can't be found when the"
             " route is defined; import it outside 'if TYPE_CHECKING' and define it before"
         )
+        raise InvalidRouteError(msg) from error
+    except Exception as error:  # an annotation in quotes is code, and raises anything
+        msg = f"{what}: an annotation in quotes can't be read: {type(error).__name__}: {error}"
         raise InvalidRouteError(msg) from error
 
 
@@ -241,7 +268,8 @@ def is_websocket(tp: Any) -> bool:
 
 
 def _unannotated(tp: Any) -> Any:
-    return get_args(tp)[0] if get_origin(tp) is Annotated else tp
+    tp = unwrap(tp)
+    return unwrap(get_args(tp)[0]) if get_origin(tp) is Annotated else tp
 
 
 def message_types(
@@ -307,16 +335,25 @@ def _read_parameter(
 
 
 def _split_mark(tp: Any) -> tuple[Any, Mark | None]:
-    if get_origin(tp) in {Union, UnionType}:
-        members = [_split_mark(member) for member in get_args(tp)]
+    """A type without its mark, and the mark, which may also stand in an alias or in a union."""
+    plain = unwrap(tp)
+    if get_origin(plain) in {Union, UnionType}:
+        members = [_split_mark(member) for member in get_args(plain)]
         mark = next((mark for _, mark in members if mark is not None), None)
         return (tp if mark is None else union_of(tp for tp, _ in members)), mark
-    if get_origin(tp) is not Annotated:
+    if get_origin(plain) is not Annotated:
         return tp, None
-    marks = [_as_mark(item) for item in tp.__metadata__]
-    rest = [item for item, mark in zip(tp.__metadata__, marks, strict=True) if mark is None]
-    mark = next((mark for mark in reversed(marks) if mark is not None), None)
-    return (Annotated[(tp.__origin__, *rest)] if rest else tp.__origin__), mark
+    inner, mark = _split_mark(plain.__origin__)
+    rest: list[Any] = []
+    for item in plain.__metadata__:
+        own = _as_mark(item)
+        if own is None:
+            rest.append(item)
+        else:
+            mark = own
+    if mark is None:
+        return tp, None
+    return (Annotated[(inner, *rest)] if rest else inner), mark
 
 
 def _as_mark(item: object) -> Mark | None:

@@ -7,9 +7,9 @@ close ``_ending``'s; here is the I/O.
 The file is long because every method is of one class, and its docstring the reference; the code is
 a third of it.
 
-``send`` and ``receive`` are the hot path. One look, at ``_send_now`` or ``_receive_now``, tells that
-nothing special is on; ``_outgoing`` and ``_receive_slowly`` sort out the rest. A second coroutine,
-a timer or a lock on that path would cost a third of it.
+``send`` and ``receive`` are the hot path. One look, at ``_send_now`` or ``_receive_now``, tells
+that nothing special is on; ``_outgoing`` and ``_receive_slowly`` sort out the rest. A second
+coroutine, a timer or a lock on that path would cost a third of it.
 """
 
 from __future__ import annotations

@@ -110,7 +110,8 @@ class WebSocketCastError(WebSocketExpectError, ValueError):
         tp: The type asked for; ``expected`` is the same.
         received: The start of the message, 100 characters at most.
         errors: pydantic's list of ``{"type", "loc", "msg"}``, without the input, each string cut
-            to 100 characters; where pydantic wasn't asked, a list of one.
+            to 100 characters; where pydantic wasn't asked, a list of one. Its type is
+            ``"unexpected_error"`` where a validator raised neither ValueError nor AssertionError.
     """
 
     def __init__(self, tp: object, received: str | bytes, errors: list[dict[str, Any]]) -> None:

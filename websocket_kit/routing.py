@@ -1,6 +1,7 @@
 """A small decorator router, itself an ASGI app that mounts into any other.
 
-Path and query inputs, no body: a WebSocket handshake has none.
+Inputs come from the path, the query, headers and cookies, and none from a body: a WebSocket
+handshake has none.
 """
 
 from __future__ import annotations
@@ -82,7 +83,8 @@ class WebSocketRoute(BaseRoute):
             msg = f"the handler of {path!r} is a route already: use its .handler"
             raise InvalidRouteError(msg)
         self.handler: Handler = handler
-        self.name = name or getattr(handler, "__name__", type(handler).__name__)
+        own_name: str = getattr(handler, "__name__", type(handler).__name__)
+        self.name: str = name or own_name
         signature = self._signature = read_signature(handler, names)
         self._types = check_types(signature.name, signature.receives, signature.sends)
         self._place(path, options)
@@ -237,7 +239,10 @@ class WebSocketRouter:
             TypeError: Neither a route nor a router.
         """
         if not isinstance(cast("object", other), (WebSocketRoute, WebSocketRouter)):
-            msg = f"include() takes a WebSocketRoute or a WebSocketRouter, not {other!r}"
+            msg = (
+                f"include() takes a WebSocketRoute or a WebSocketRouter, not {other!r}:"
+                " @websocket(path) makes a route of a handler"
+            )
             raise TypeError(msg)
         if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
             msg = f"prefix {prefix!r} must begin with a slash and not end with one"
