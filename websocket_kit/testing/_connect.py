@@ -1,0 +1,259 @@
+"""Connecting a peer to a handler, and seeing both to their end."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote, unquote
+
+import anyio
+
+from websocket_kit._handshake import check_subprotocols
+from websocket_kit._options import check_timeout
+from websocket_kit.closing import HeadersLike, encode_headers
+from websocket_kit.errors import shorten
+
+from ._profiles import PROFILES, Profile, ServerName, make_scope
+from ._running import Running, others_blocked, where
+from ._server import Server
+from ._target import Target, as_app
+from .failures import HandshakeRejected, LeftOver
+from .peer import Peer
+
+# How many of the messages that nobody read a text shows.
+MAX_SHOWN = 3
+# The longest that seeing a handler out after a failed test waits at each step, in seconds.
+LONGEST = 1.0
+
+
+def connect(  # noqa: PLR0913 - its options are keywords
+    target: Any,
+    path: str = "/",
+    /,
+    *,
+    headers: HeadersLike = (),
+    subprotocols: Sequence[str] = (),
+    state: Mapping[str, Any] | None = None,
+    timeout: float | None = 1.0,
+    buffer: int = 16,
+    strict: bool = True,
+    server: ServerName = "uvicorn",
+    inputs: Mapping[str, Any] | None = None,
+    **more_inputs: Any,
+) -> AbstractAsyncContextManager[Peer]:
+    """Connect a peer to a handler, in memory: on the test's own event loop, with no server.
+
+    Entering does the handshake. Leaving waits until every other task is blocked, closes with 1000
+    if the connection is still open, waits for the handler, and then fails the test if anything is
+    left: the handler's own exception, which comes out as it is, or what ``strict`` finds. An
+    exception of the test's own goes before all that.
+
+    A bare handler is run as on a route, but that a return without a close is not made good by a
+    router: the peer sees 1006.
+
+    Args:
+        target: A handler function, a route, a router, or any ASGI app. A function whose first
+            three parameters are scope, receive and send is an app, any other a handler; one whose
+            first parameter is Starlette's ``WebSocket`` gets that.
+        path: The path, which may hold a query.
+        headers: The handshake's headers, beside those that every client sends.
+        subprotocols: The subprotocols to offer.
+        state: The lifespan's state, as ``lifespan`` gives it.
+        timeout: Seconds that every wait may take; None: for ever.
+        buffer: How many messages may wait while the peer is stalled.
+        strict: Whether leaving fails the test for a message nobody read, an ASGI event in an
+            illegal order, a handler that does not end after its peer has left, and (on asyncio)
+            a task it left running.
+        server: The server whose habits to take on.
+        inputs: A bare handler's inputs by name, where a name is an option's.
+        more_inputs: A bare handler's other inputs.
+
+    Raises:
+        HandshakeRejected: On entering: the handshake was refused.
+        WaitTimeout: On entering: it was not answered in time.
+        LeftOver: On leaving: ``strict`` has found something.
+        TypeError: An argument is of the wrong type, or the handler has no such input.
+        ValueError: One is out of bounds or malformed.
+
+    If cancelled, the handler is cancelled too.
+
+    Example:
+        >>> async def test_echo():
+        ...     async with connect(echo) as peer:
+        ...         await peer.send("hi")
+        ...         await peer.expect("hi")
+    """
+    both = set(inputs or ()) & set(more_inputs)
+    if both:
+        msg = f"the input {min(both)!r} is there twice: as a keyword and in inputs"
+        raise TypeError(msg)
+    if server not in PROFILES:
+        msg = f"there is no server {server!r} (there are {', '.join(PROFILES)})"
+        raise ValueError(msg)
+    if isinstance(buffer, bool) or not isinstance(buffer, int) or buffer < 0:
+        msg = f"buffer is 0 or more messages, not {buffer!r}"
+        raise ValueError(msg)
+    names = sys._getframe(1).f_locals
+    app = as_app(target, {**(inputs or {}), **more_inputs}, names)
+    scope = _make_scope(
+        PROFILES[server], path, encode_headers(headers), check_subprotocols(subprotocols), state
+    )
+    return _Connection(app, PROFILES[server], scope, check_timeout(timeout), buffer, strict=strict)
+
+
+def _make_scope(
+    profile: Profile,
+    path: str,
+    headers: list[tuple[bytes, bytes]],
+    subprotocols: tuple[str, ...],
+    state: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    if not path.startswith("/"):
+        msg = f"path {path!r} must begin with a slash: write {'/' + path!r}"
+        raise ValueError(msg)
+    before, _, query = path.partition("?")
+    raw_path = quote(before, safe=_SAFE)
+    given = {name for name, _ in headers}
+    every = [(b"host", b"testserver"), *_HANDSHAKE]
+    if subprotocols:
+        every.append((b"sec-websocket-protocol", ", ".join(subprotocols).encode()))
+    return make_scope(
+        profile,
+        path=unquote(raw_path),
+        raw_path=raw_path.encode(),
+        query_string=quote(query, safe=_SAFE).encode(),
+        headers=[*((name, value) for name, value in every if name not in given), *headers],
+        subprotocols=list(subprotocols),
+        state=None if state is None else dict(state),
+    )
+
+
+# What may stand in a path or query as it is (RFC 3986, section 3.3), and the percent sign.
+_SAFE = "/?:@!$&'()*+,;=-._~%"
+# RFC 6455, section 4.1.
+_HANDSHAKE = [
+    (b"upgrade", b"websocket"),
+    (b"connection", b"Upgrade"),
+    (b"sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+    (b"sec-websocket-version", b"13"),
+]
+
+
+class _Connection(AbstractAsyncContextManager[Peer]):
+    """What ``connect`` gives."""
+
+    def __init__(
+        self,
+        app: Target,
+        profile: Profile,
+        scope: dict[str, Any],
+        timeout: float | None,
+        buffer: int,
+        *,
+        strict: bool,
+    ) -> None:
+        self._app = app
+        self._profile = profile
+        self._scope = scope
+        self._timeout = timeout
+        self._buffer = buffer
+        self._strict = strict
+        self._problems: list[str] = []
+
+    async def __aenter__(self) -> Peer:
+        """Do the handshake."""
+        __tracebackhide__ = True
+        server = self._server = Server(self._profile, self._scope, buffer=self._buffer)
+        app = self._app
+        running = self._running = Running(lambda: app(server.scope, server.receive, server.send))
+        running.on_end(lambda: server.finish(crashed=running.error is not None))
+        peer = self._peer = Peer(server, running, self._timeout)
+        try:
+            rejection = await peer.answered()
+            if rejection is None:
+                return peer
+            await self._see_out(self._timeout)
+            rejected = HandshakeRejected(*rejection)
+            self._raise_what_is_wrong(f"the peer saw HTTP {rejected.status}")
+        except BaseException:
+            running.cancel()
+            raise
+        raise rejected
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close, wait for the handler, and say what is wrong."""
+        __tracebackhide__ = True
+        running = self._running
+        try:
+            if error is None:
+                await self._see_out(self._timeout)
+            elif not isinstance(error, GeneratorExit):  # in which nothing can be awaited
+                with anyio.CancelScope(shield=True):
+                    await self._see_out(min(self._timeout or LONGEST, LONGEST))
+        finally:
+            running.cancel()
+        if error is None:
+            self._raise_what_is_wrong()
+        elif running.error not in {None, error} and self._peer.take_crash() is not None:
+            error.add_note(f"The handler {running}, too.")
+
+    async def _see_out(self, timeout: float | None) -> None:
+        """Close if that is still to do, see the handler to its end, and note what is left."""
+        running, server = self._running, self._server
+        with anyio.move_on_after(timeout):
+            await others_blocked()
+        self._problems += _unread(self._peer.unread())
+        server.close(1000, "")
+        with anyio.move_on_after(timeout):
+            await running.wait()
+            await others_blocked()
+        if not running.done:
+            self._problems.append(
+                f"the handler has not ended {timeout:g} s after its peer left; it is {running}"
+            )
+            running.cancel()
+            with anyio.move_on_after(timeout):
+                await running.wait()
+        tasks = running.leftover_tasks()
+        self._problems += [f"a task it started goes on: {_describe(task)}" for task in tasks]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            with anyio.move_on_after(timeout):
+                await others_blocked()
+        self._problems += [f"ASGI does not allow {what}" for what in server.complaints]
+
+    def _raise_what_is_wrong(self, *notes: str) -> None:
+        """Raise the handler's own exception if the test hasn't met it, else what is left over."""
+        __tracebackhide__ = True
+        crash = self._peer.take_crash()
+        if crash is not None:
+            for note in notes:
+                crash.add_note(note)
+            raise crash
+        if self._problems and self._strict:
+            listed = "".join(f"\n- {problem}" for problem in self._problems)
+            what = f"something is left (strict=False allows it):{listed}"
+            raise self._peer.failure(what, "nothing left", self._problems, LeftOver)
+
+
+def _unread(messages: list[str | bytes]) -> list[str]:
+    if not messages:
+        return []
+    shown = ", ".join(shorten(message) for message in messages[:MAX_SHOWN])
+    more = ", …" if len(messages) > MAX_SHOWN else ""
+    count = "1 message" if len(messages) == 1 else f"{len(messages)} messages"
+    return [f"{count} of the handler's nobody read: {shown}{more}"]
+
+
+def _describe(task: asyncio.Task[Any]) -> str:
+    return f"{task.get_name()!r}, {where(task.get_coro())}"

@@ -1,0 +1,45 @@
+"""What a test expects of a message: a value, a type, a regular expression or a function."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from enum import Enum
+from types import UnionType
+from typing import Any, NewType, TypeAlias, cast, get_origin
+
+from websocket_kit import _casting
+from websocket_kit.errors import shorten, type_name
+
+Check: TypeAlias = Callable[[Any], tuple[object, Any]]
+
+
+def make_check(expected: Any) -> tuple[str, Check]:
+    """What is expected in words, and what tells whether a message is it, and gives the result."""
+    if _is_type(expected):
+        cast_message = _casting.caster(expected)
+        return f"a message of type {type_name(expected)}", lambda m: (True, cast_message(m))
+    if isinstance(expected, re.Pattern):
+        pattern = cast("re.Pattern[str]", expected)
+        return f"a match of {pattern.pattern!r}", lambda m: _match(pattern, m)
+    if callable(expected) and not isinstance(expected, Enum):
+        name = getattr(expected, "__name__", repr(expected))
+        return f"a message that {name}() is true of", lambda m: (expected(m), m)
+    is_bytes = isinstance(expected, (bytearray, memoryview))
+    value = bytes(cast("bytes", expected)) if is_bytes else expected
+    cast_value = _casting.caster(type(value))
+    return shorten(value), lambda m: (cast_value(m) == value, None)
+
+
+def _is_type(expected: Any) -> bool:
+    return (
+        isinstance(expected, (type, UnionType, NewType))
+        or type(expected).__name__ == "TypeAliasType"  # typing's, or typing_extensions'
+        or expected is Any
+        or get_origin(expected) is not None
+    )
+
+
+def _match(pattern: re.Pattern[str], message: str | bytes) -> tuple[object, Any]:
+    match = pattern.search(_casting.caster(str)(message))
+    return match, match

@@ -1,0 +1,197 @@
+"""The app under test, in a task of its own beside the test's.
+
+The task belongs to no task group: it may be started and awaited from different tasks, as fixtures
+are, and what it raises reaches the test unwrapped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import linecache
+import sys
+import sysconfig
+import weakref
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from types import FrameType
+from typing import Any, cast
+
+import anyio
+
+# The tasks that the app of this context has started (asyncio; trio's can't outlive their nursery).
+_started: contextvars.ContextVar[weakref.WeakSet[asyncio.Task[Any]] | None] = (
+    contextvars.ContextVar("websocket_kit_started", default=None)
+)
+# The tasks that wait for others to be blocked: they wait for each other too, and count as blocked.
+_waiting: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+
+
+class Running:
+    """An async call that runs in the background.
+
+    Attributes:
+        done: Whether it has ended.
+        error: What it raised; None for a cancellation.
+        cancelled: Whether it ended because it was cancelled.
+    """
+
+    def __init__(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        """Start it."""
+        self.done = False
+        self.error: BaseException | None = None
+        self.cancelled = False
+        self._coroutine: Coroutine[Any, Any, Any] = call()
+        self._scope = anyio.CancelScope()
+        self._ended = anyio.Event()
+        self._tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+        self._on_end: list[Callable[[], None]] = []
+        if in_trio():
+            import trio  # noqa: PLC0415 - optional, and here already
+
+            trio.lowlevel.spawn_system_task(self._run, context=contextvars.copy_context())
+        else:
+            _watch_tasks(asyncio.get_running_loop())
+            context = contextvars.copy_context()
+            context.run(_started.set, self._tasks)
+            # Kept, since the loop itself holds its tasks only weakly.
+            self._task = asyncio.get_running_loop().create_task(self._run(), context=context)
+
+    def on_end(self, callback: Callable[[], None]) -> None:
+        """Call this when it has ended."""
+        self._on_end.append(callback)
+
+    async def _run(self) -> None:
+        try:
+            with self._scope:
+                await self._coroutine
+            self.cancelled = self._scope.cancelled_caught
+        except anyio.get_cancelled_exc_class():
+            self.cancelled = True
+            raise
+        except BaseException as error:  # noqa: BLE001 - the test raises it
+            self.error = error
+        finally:
+            self.done = True
+            self._ended.set()
+            for callback in self._on_end:
+                callback()
+
+    async def wait(self) -> None:
+        """Wait until it has ended."""
+        await self._ended.wait()
+
+    def cancel(self) -> None:
+        """Cancel it."""
+        self._scope.cancel()
+
+    def leftover_tasks(self) -> list[asyncio.Task[Any]]:
+        """The tasks it has started and that go on (asyncio only)."""
+        return [task for task in self._tasks if not task.done()]
+
+    def __str__(self) -> str:
+        """What it is doing, or how it ended."""
+        if self.error is not None:
+            return f"crashed with {type(self.error).__name__}: {self.error}"
+        if self.cancelled:
+            return "cancelled"
+        if self.done:
+            return "finished"
+        return f"running {where(self._coroutine)}"
+
+
+def in_trio() -> bool:
+    """Whether the event loop is trio, which need not be installed."""
+    trio = sys.modules.get("trio")
+    return trio is not None and bool(trio.lowlevel.in_trio_task())
+
+
+class _WatchingFactory:
+    """A task factory that keeps the tasks of each app; what was the loop's factory makes them."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __call__(self, loop: Any, coroutine: Any, **options: Any) -> Any:
+        make = self._inner or _make_task
+        task = make(loop, coroutine, **options)
+        tasks = _started.get()
+        if tasks is not None:
+            tasks.add(task)
+        return task
+
+
+def _make_task(loop: Any, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+    return asyncio.Task(coroutine, loop=loop, **options)
+
+
+def _watch_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    factory: Any = loop.get_task_factory()
+    if not isinstance(factory, _WatchingFactory):
+        loop.set_task_factory(_WatchingFactory(factory))
+
+
+async def others_blocked() -> None:
+    """Wait until every other task is blocked: nothing happens before something comes in."""
+    if in_trio():
+        import trio.testing  # noqa: PLC0415 - optional, and here already
+
+        await trio.testing.wait_all_tasks_blocked()
+        return
+    # anyio's own sleeps 0.1 s where a task isn't blocked yet, and time is the test's.
+    task = cast("asyncio.Task[Any]", asyncio.current_task())
+    _waiting.add(task)
+    try:
+        calm = 0
+        while calm < 2:  # callbacks of the first round may have woken one
+            await asyncio.sleep(0)
+            calm = calm + 1 if all(map(_is_blocked, asyncio.all_tasks())) else 0
+    finally:
+        _waiting.discard(task)
+
+
+def _is_blocked(task: asyncio.Task[Any]) -> bool:
+    if task in _waiting:
+        return True
+    waiter: Any = getattr(task, "_fut_waiter", None)
+    return waiter is not None and not waiter.done()
+
+
+# ------------------------------------------------------------------------------ where it stands
+
+_LIBRARIES = [
+    Path(__file__).resolve().parents[1],
+    *(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")),
+]
+
+
+def where(coroutine: Any) -> str:
+    """At which line a coroutine waits: the user's innermost, rather than a library's."""
+    frames = _frames(coroutine)
+    if not frames:
+        return "(it has not begun)"
+    own = [frame for frame in frames if not _is_library(frame)]
+    frame = (own or frames)[-1]
+    path, line = Path(frame.f_code.co_filename), frame.f_lineno
+    if path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    source = linecache.getline(frame.f_code.co_filename, line).strip()
+    return f"at {path}:{line} in {frame.f_code.co_name}" + (f": {source}" if source else "")
+
+
+def _frames(awaited: Any) -> list[FrameType]:
+    """The frames of a coroutine and of what it waits for, innermost last."""
+    frames: list[FrameType] = []
+    while True:
+        for frame, inner in (("cr_frame", "cr_await"), ("gi_frame", "gi_yieldfrom")):
+            if getattr(awaited, frame, None) is not None:
+                frames.append(getattr(awaited, frame))
+                awaited = getattr(awaited, inner)
+                break
+        else:
+            return frames
+
+
+def _is_library(frame: FrameType) -> bool:
+    path = Path(frame.f_code.co_filename).resolve()
+    return any(path.is_relative_to(library) for library in _LIBRARIES)

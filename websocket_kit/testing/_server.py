@@ -1,0 +1,317 @@
+"""An ASGI server of one connection, in memory, with the peer's end of it.
+
+The app has ``scope``, ``receive`` and ``send``; the peer has what arrived (``inbox``, ``answer``,
+``end``) and what it can do (``push``, ``leave``). Which event is legal when is a table, and what
+differs between servers is the profile's. An event that is out of order raises, as in a server, and
+is a complaint as well: many an app takes the exception for a peer that is gone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import anyio
+from anyio.lowlevel import checkpoint
+from starlette.datastructures import Headers
+
+from websocket_kit.closing import MAX_REASON_BYTES, CloseInfo, cut_reason, is_sendable_code
+
+from ._profiles import Profile
+from .transcript import Event, Record, Transcript
+
+# How many messages may wait for either end, unless the peer has stalled: as in a server's buffers,
+# enough for any dialogue and an end for a handler that sends and sends.
+MAX_WAITING = 10_000
+
+# The app's state, and which of its events are legal in it.
+_LEGAL: dict[str, set[str]] = {
+    "connecting": {"accept", "close", "http.response.start"},
+    "open": {"send", "close"},
+    "denying": {"http.response.body"},
+    "closed": set(),
+}
+_AFTER = {
+    ("connecting", "accept"): "open",
+    ("connecting", "close"): "closed",
+    ("connecting", "http.response.start"): "denying",
+    ("open", "close"): "closed",
+    ("denying", "http.response.body"): "closed",
+}
+
+
+class PeerGoneError(OSError):
+    """What ``send`` raises when the peer is gone, on servers that say so."""
+
+
+class Rejection(NamedTuple):
+    """An HTTP answer to the handshake."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+class Server:
+    """The server, and the peer's end of the connection.
+
+    Attributes:
+        profile: Whose habits it has.
+        scope: The scope.
+        inbox: The app's messages that the peer hasn't read.
+        accepted: The event that accepted the handshake.
+        rejection: How the handshake was refused.
+        end: How the connection ended, as the peer sees it.
+        gone: Whether the peer has left.
+        has_left: Whether the app may have been told so, by a fault too.
+        buffer: How many messages may wait while the peer is stalled.
+        stalled: Whether the peer has stopped reading.
+        complaints: What the app did that ASGI doesn't allow.
+        transcript: All events so far.
+    """
+
+    def __init__(self, profile: Profile, scope: dict[str, Any], *, buffer: int) -> None:
+        """Set a connection up, which the peer asks for at once."""
+        self.profile = profile
+        self.scope = scope
+        self.buffer = buffer
+        self.inbox: deque[Event] = deque()
+        self.accepted: Event | None = None
+        self.rejection: Rejection | None = None
+        self.end: CloseInfo | None = None
+        self.gone = self.has_left = False
+        self.stalled = False
+        self.complaints: list[str] = []
+        self.transcript = Transcript()
+        self._faults: deque[BaseException | None] = deque()
+        self._state = "connecting"
+        self._start = anyio.current_time()
+        self._changed: anyio.Event | None = None
+        self._coming: deque[Event] = deque()
+        self._lost = 0  # how many coming messages cancelled receives take with them
+        self._bodies = 0
+        self._come({"type": "websocket.connect"})
+
+    # ------------------------------------------------------------------------------ the app's end
+
+    async def receive(self) -> Event:
+        """ASGI's ``receive``."""
+        await checkpoint()
+        try:
+            await self.until(lambda: bool(self._coming))
+        except anyio.get_cancelled_exc_class():
+            if self.profile.loses_cancelled:
+                self._lost += 1
+            raise
+        event = self._coming.popleft()
+        if event["type"] == "websocket.disconnect":
+            self._coming.extend(self._after_disconnect())
+        self.notify()
+        return event
+
+    def _after_disconnect(self) -> list[Event]:
+        more = self.profile.more_receives
+        if more == math.inf:
+            return [_disconnect(1005)]
+        self.profile = self.profile._replace(more_receives=max(0, more - 1))
+        return [_disconnect(1005)] if more else []
+
+    async def send(self, event: Event) -> None:
+        """ASGI's ``send``. If cancelled, the event was not sent."""
+        await checkpoint()
+        kind = str(event.get("type")).removeprefix("websocket.")
+        if kind not in _LEGAL[self._state]:
+            self._refuse(f"{event.get('type')!r} {_WHILE[self._state]}")
+        if kind == "send":
+            await self._room()
+            if self._faults and (fault := self._faults.popleft()) is not None:
+                self.has_left = True
+                raise fault
+        if self.gone and self._state == "open":
+            if self.profile.send_to_gone == "raises":
+                msg = "the peer is gone"
+                raise PeerGoneError(msg)
+            return
+        _HANDLERS[kind](self, event)
+        self._record("<", event)
+        self._state = _AFTER.get((self._state, kind), self._state)
+        self.notify()
+
+    async def _room(self) -> None:
+        await self.until(
+            lambda: self.gone or len(self.inbox) < (self.buffer if self.stalled else MAX_WAITING)
+        )
+
+    def _refuse(self, what: str) -> None:
+        self.complaints.append(what)
+        msg = f"ASGI does not allow {what}"
+        raise RuntimeError(msg)
+
+    def _accept(self, event: Event) -> None:
+        subprotocol = event.get("subprotocol")
+        if subprotocol is not None and subprotocol not in self.scope["subprotocols"]:
+            what = f"subprotocol {subprotocol!r}, which was not offered"
+            if not self.profile.takes_unoffered:
+                self._refuse(what)
+            self.complaints.append(what)
+        self.accepted = event
+
+    def _take(self, event: Event) -> None:
+        text, data = event.get("text"), event.get("bytes")
+        if (text is None) is (data is None):
+            self._refuse(f"a message with {'neither' if text is None else 'both'} text and bytes")
+        if text or data or self.profile.sends_empty:
+            self.inbox.append(event)
+
+    def _close(self, event: Event) -> None:
+        if self._state == "connecting":
+            self.rejection = Rejection(403, Headers(), b"")
+            self._end_with(self.profile.rejected_code)
+            return
+        code, reason = event.get("code", 1000), event.get("reason") or ""
+        if self.profile.refuses_reserved and not (code == 1000 or 3000 <= code <= 4999):
+            msg = f"invalid close code {code}"
+            raise Exception(msg)  # noqa: TRY002 - what daphne raises
+        if self.profile.checks_close and not is_sendable_code(code):
+            msg = f"invalid close code {code}"
+            raise ValueError(msg)
+        if self.profile.checks_close and len(reason.encode()) > MAX_REASON_BYTES:
+            msg = "the close reason is over 123 bytes"
+            raise ValueError(msg)
+        self.end = CloseInfo(
+            code, cut_reason(reason) if self.profile.closes_with_reason else "", "server"
+        )
+        own = self.profile.own_close_code
+        self._end_with(code if own is None else own)
+
+    def _start_denial(self, event: Event) -> None:
+        if not self.profile.offers_denial:
+            self._refuse("a denial response, which the scope does not offer")
+        headers = Headers(raw=list(event.get("headers", ())))
+        self.rejection = Rejection(event["status"], headers, b"")
+
+    def _continue_denial(self, event: Event) -> None:
+        rejection = self.rejection
+        if rejection is not None and self._bodies < self.profile.body_events:
+            self._bodies += 1
+            self.rejection = rejection._replace(body=rejection.body + event.get("body", b""))
+        if not event.get("more_body"):
+            self._end_with(self.profile.rejected_code)
+
+    def _end_with(self, code: int) -> None:
+        """Have the next ``receive`` say that it is over; a code of 0: wait for ever."""
+        self._coming.clear()
+        if code:
+            self._coming.append(_disconnect(code))
+
+    # ----------------------------------------------------------------------------- the peer's end
+
+    @property
+    def answered(self) -> bool:
+        """Whether the handshake is accepted, or wholly refused."""
+        return self.accepted is not None or self._state == "closed"
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """Wait until something is true that only this object's changes can make true."""
+        while not true():
+            if self._changed is None:
+                self._changed = anyio.Event()
+            await self._changed.wait()
+
+    def notify(self) -> None:
+        """Let those who wait look again."""
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
+
+    def has_room(self) -> bool:
+        """Whether another message may wait for the app."""
+        return len(self._coming) < MAX_WAITING
+
+    def push(self, message: str | bytes) -> None:
+        """Send the app a message."""
+        event: Event = {"type": "websocket.receive"}
+        if isinstance(message, str):
+            event["text"] = message
+        else:
+            event["bytes"] = message
+            if self.profile.text_is_none:
+                event["text"] = None
+        self._come(event)
+
+    def close(self, code: int, reason: str) -> None:
+        """Let the peer close."""
+        said = reason if self.profile.peer_reason else ""
+        event = _disconnect(self.profile.peer_code or code, said)
+        self._leave(CloseInfo(code, reason, "peer"), event)
+
+    def drop(self, code: int | None) -> None:
+        """Let the peer be gone; the code is what the app is told."""
+        known = self.profile.gone_code if code is None else code
+        self._leave(CloseInfo(None, "", "peer"), _disconnect(known))
+
+    def shut_down(self) -> None:
+        """Let the server close, as one does that stops."""
+        self._leave(CloseInfo(1012, "", "server"), _disconnect(1012))
+
+    def _leave(self, end: CloseInfo, event: Event) -> None:
+        if self.end is None and self.rejection is None:
+            self.end = end
+            self.gone = self.has_left = True
+            self._come(event)
+
+    def _come(self, event: Event) -> None:
+        self._record(">", event)
+        if self._lost and event["type"] == "websocket.receive":
+            self._lost -= 1
+            return
+        self._coming.append(event)
+        self.notify()
+
+    def fail(self, error: BaseException, after: int) -> None:
+        """Have a message of the app's fail, the next but ``after``."""
+        self._faults.extend([None] * (after - len(self._faults)))
+        self._faults.append(error)
+
+    def finish(self, *, crashed: bool) -> None:
+        """Note that the app has ended: what the server does if that was too early."""
+        if self._state == "open" and self.end is None:
+            self.end = CloseInfo(self.profile.crash_code if crashed else 1006, "", "server")
+        elif self._state in {"connecting", "denying"}:
+            if self._state == "denying":
+                self.complaints.append("a denial response without an end")
+            status = self.profile.crash_status if crashed else 403
+            self.rejection = self.rejection or Rejection(status, Headers(), b"")
+        self._state = "closed"
+        self.notify()
+
+    def _record(self, direction: Any, event: Event) -> None:
+        self.transcript.append(Record(anyio.current_time() - self._start, direction, event))
+
+
+_HANDLERS: dict[str, Callable[[Server, Event], None]] = {
+    "accept": Server._accept,
+    "send": Server._take,
+    "close": Server._close,
+    "http.response.start": Server._start_denial,
+    "http.response.body": Server._continue_denial,
+}
+_WHILE = {
+    "connecting": "before the handshake is answered",
+    "open": "after accept",
+    "denying": "within a denial response",
+    "closed": "after the end",
+}
+
+
+def _disconnect(code: int, reason: str = "") -> Event:
+    event: Event = {"type": "websocket.disconnect", "code": code}
+    return {**event, "reason": reason} if reason else event
+
+
+def payload(event: Event) -> str | bytes:
+    """The message in an event."""
+    text: str | None = event.get("text")
+    return text if text is not None else event["bytes"]

@@ -1,0 +1,112 @@
+"""What can be connected to, as an ASGI app: a handler, a route, a router, any other app."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from starlette.websockets import WebSocket as StarletteWebSocket
+
+from websocket_kit._channel import set_up
+from websocket_kit._options import settle
+from websocket_kit._serving import serve
+from websocket_kit._signature import MISSING, check_types, handler_name, read_hints, read_signature
+from websocket_kit.connection import WebSocket
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+Target: TypeAlias = Callable[..., Coroutine[Any, Any, None]]
+
+_SETTINGS = settle({})
+_ASGI = ["scope", "receive", "send"]
+
+
+def as_app(target: Any, inputs: Mapping[str, Any], names: Mapping[str, Any]) -> Target:
+    """The ASGI app that a target is, or that calls the handler that it is.
+
+    Args:
+        target: The target.
+        inputs: The inputs of a handler, by name.
+        names: The names where ``connect`` is called, for annotations that are strings.
+
+    Raises:
+        TypeError: It can't be called, an input is unknown or missing, or it takes its inputs from
+            the handshake.
+        InvalidRouteError: It is a function, but no handler.
+    """
+    if not callable(target):
+        msg = f"connect() takes a handler, a route, a router or an ASGI app, not {target!r}"
+        raise TypeError(msg)
+    if _is_asgi(target):
+        if inputs:
+            msg = (
+                f"{next(iter(inputs))!r} is neither an option of connect() nor an input: only a"
+                " bare handler takes its inputs by keyword; write them into the path, the query"
+                " or the headers"
+            )
+            raise TypeError(msg)
+        return cast("Target", target)
+    return _call_handler(target, inputs, names)
+
+
+def _is_asgi(target: Any) -> bool:
+    """Whether a target is an app: an object of a class, or a function of scope, receive, send."""
+    is_partial = isinstance(target, functools.partial)
+    function: Any = cast("functools.partial[Any]", target).func if is_partial else target
+    if not inspect.isroutine(function):
+        return True
+    return list(inspect.signature(target).parameters)[:3] == _ASGI
+
+
+def _call_handler(handler: Any, inputs: Mapping[str, Any], names: Mapping[str, Any]) -> Target:
+    name = handler_name(handler)
+    parameters = list(inspect.signature(handler).parameters.values())
+    if parameters and _is_starlettes(read_hints(handler, name, names).get(parameters[0].name)):
+        known = {parameter.name: parameter.default for parameter in parameters[1:]}
+        given = _fill_in(name, known, inputs)
+
+        async def call_starlettes(scope: Scope, receive: Receive, send: Send) -> None:
+            await handler(StarletteWebSocket(scope, receive, send), **given)
+
+        return call_starlettes
+    signature = read_signature(handler, names)
+    types = check_types(name, signature.receives, signature.sends)
+    given = _fill_in(name, {item.name: item.default for item in signature.parameters}, inputs)
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        ws: WebSocket[Any, Any] = WebSocket.__new__(WebSocket)
+        set_up(ws, scope, receive, send, types, _SETTINGS)
+        try:
+            await handler(ws, **given)
+        except BaseException as error:  # noqa: BLE001 - raised again there
+            # As on a route. Not so a handler that just returns: the close that only the router
+            # would send is missing where there is no router.
+            await serve(ws, _raise(error), name)
+
+    return call
+
+
+async def _raise(error: BaseException) -> None:
+    raise error
+
+
+def _fill_in(name: str, known: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs given and the defaults of the others."""
+    unknown = [key for key in inputs if key not in known]
+    if unknown:
+        there_are = ", ".join(known) or "none"
+        msg = f"handler {name!r} has no input {unknown[0]!r} (there are: {there_are})"
+        raise TypeError(msg)
+    given = {**known, **inputs}
+    missing = [key for key, value in given.items() if value is MISSING]
+    if missing:
+        msg = f"handler {name!r} needs the input {missing[0]!r}: connect(..., {missing[0]}=...)"
+        raise TypeError(msg)
+    return given
+
+
+def _is_starlettes(tp: Any) -> bool:
+    return isinstance(tp, type) and issubclass(tp, StarletteWebSocket)

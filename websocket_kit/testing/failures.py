@@ -1,0 +1,90 @@
+"""What a test can fail with.
+
+HandshakeRejected                the handler refused the handshake; a test may well expect that
+AssertionError
+└─ ExpectationFailed             something else came
+   ├─ WaitTimeout                nothing came in time (also TimeoutError)
+   └─ LeftOver                   something was left at the end
+
+The handler's own exception is none of these: it comes out as it is.
+"""
+
+from __future__ import annotations
+
+from http.client import responses
+
+from starlette.datastructures import Headers
+
+from websocket_kit.errors import shorten
+
+from .transcript import Transcript
+
+
+class HandshakeRejected(Exception):  # noqa: N818 - an answer that a test may expect, no error
+    """The handshake was answered with an HTTP status instead of being accepted.
+
+    Raised on entering ``connect``. A plain close before accept is 403, as in every browser.
+
+    Attributes:
+        status: The HTTP status.
+        headers: The response headers; none where the handler just closed.
+        body: The response body.
+    """
+
+    def __init__(self, status: int, headers: Headers | None = None, body: bytes = b"") -> None:
+        """Make it from the response."""
+        phrase = f" {responses[status]}" if status in responses else ""
+        said = f": {shorten(body)}" if body else ""
+        super().__init__(f"the handshake was rejected with HTTP {status}{phrase}{said}")
+        self.status = status
+        self.headers = Headers() if headers is None else headers
+        self.body = body
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle by what it was made from."""
+        return type(self), (self.status, self.headers, self.body)
+
+
+class ExpectationFailed(AssertionError):  # noqa: N818 - reads as what it is: an assertion
+    """Something else came than the test expects.
+
+    Attributes:
+        what: The failure in a sentence.
+        expected: What should have come.
+        received: What came instead.
+        handler: What the handler is doing: where it is running, or how it ended.
+        transcript: All that was said until then.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        expected: object,
+        received: object,
+        handler: str,
+        transcript: Transcript,
+    ) -> None:
+        """Make the failure; ``what`` says it in a sentence."""
+        super().__init__(what, expected, received, handler, transcript)
+        self.what = what
+        self.expected = expected
+        self.received = received
+        self.handler = handler
+        self.transcript = transcript
+
+    def __str__(self) -> str:
+        """What failed, what the handler is doing, and the dialogue so far."""
+        said = "\n".join("  " + line for line in str(self.transcript).splitlines())
+        return f"{self.what}\nhandler: {self.handler}\ntranscript:\n{said}"
+
+
+class WaitTimeout(ExpectationFailed, TimeoutError):  # noqa: N818 - the same
+    """Nothing came in time."""
+
+
+class LeftOver(ExpectationFailed):
+    """Something was left when the test was over; ``strict=False`` allows it.
+
+    A message nobody read, an ASGI event in an illegal order, a handler that goes on though its
+    peer has left, or a task it left running. ``received`` is the list of them.
+    """
