@@ -25,6 +25,7 @@ class _Exchange:
 
     def __init__(self, app: ASGIApp) -> None:
         self.state: dict[str, Any] = {}
+        self.heard = False
         self._app = app
         self._asked: deque[Message] = deque()
         self._answers: dict[str, Message] = {}
@@ -41,6 +42,7 @@ class _Exchange:
     async def _receive(self) -> Message:
         while not self._asked:
             await self._changed.wait()
+        self.heard = True
         return self._asked.popleft()
 
     async def _send(self, message: Message) -> None:
@@ -65,8 +67,7 @@ class _Exchange:
     async def check(self, answer: Message | None, timeout: float | None) -> None:
         """Raise if the answer is a failure: what the app raises then, if it does."""
         if answer is None or answer["type"].endswith(".failed"):
-            with anyio.move_on_after(timeout):
-                await self.running.wait()
+            await self.running.wait(timeout)
         if self.running.error is not None:
             raise self.running.error
         if answer is not None and answer["type"].endswith(".failed"):
@@ -102,7 +103,7 @@ async def lifespan(app: ASGIApp, *, timeout: float | None = 1.0) -> AsyncGenerat
     running = exchange.running
     try:
         answer = await exchange.ask("startup", timeout)
-        if answer is None:  # an app that knows no lifespan raises or returns at its sight
+        if answer is None and not exchange.heard:  # it knows no lifespan, and raises or returns
             yield {}
             return
         await exchange.check(answer, timeout)
