@@ -105,7 +105,7 @@ class Running:
     def __str__(self) -> str:
         """What it is doing, or how it ended."""
         if self.error is not None:
-            return f"crashed with {_summary(self.error)}{_where_raised(self.error)}"
+            return f"crashed with {summary(self.error)}{_where_raised(self.error)}"
         if self.cancelled:
             return "cancelled"
         if self.done:
@@ -113,7 +113,7 @@ class Running:
         return f"running {where(self._coroutine)}"
 
 
-def _summary(error: BaseException) -> str:
+def summary(error: BaseException) -> str:
     """An error on one line."""
     text = str(error)
     line = cut(text.strip().partition("\n")[0])
@@ -196,7 +196,7 @@ def where(coroutine: Any) -> str:
     """At which line a coroutine waits: the user's innermost, rather than a library's."""
     frames = _frames(coroutine)
     if not frames:
-        return "(it has not begun)"
+        return "somewhere"  # of an awaitable that is no coroutine
     return _describe([(frame, frame.f_lineno) for frame in frames])
 
 

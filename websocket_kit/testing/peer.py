@@ -19,13 +19,12 @@ from websocket_kit.errors import (
     WebSocketCastError,
     WebSocketDisconnectError,
     WebSocketHandshakeError,
-    cut,
     shorten,
     type_name,
 )
 
 from ._expecting import make_check
-from ._running import Running, calm_down
+from ._running import Running, calm_down, summary
 from ._script import Step, parse_script, same
 from ._server import IllegalEventError, PeerGoneError, Rejection, Server, payload
 from .failures import ExpectationFailed, LeftOver, WaitTimeout
@@ -125,7 +124,7 @@ class Peer:
         encoded = _casting.encode(message)
         await checkpoint()
         await self._until(
-            lambda: self._server.has_room() or not self.open, timeout, "that the handler receives"
+            lambda: self._server.has_room() or not self.open, timeout, "the handler to receive"
         )
         if not self.open:
             await self._meet_the_end("send")
@@ -275,7 +274,7 @@ class Peer:
         try:
             passed, result = check(message)
         except WebSocketCastError as error:
-            passed, result, why = False, None, f" ({cut(str(error))})"
+            passed, result, why = False, None, f" ({summary(error)})"
         if not passed:
             text = f"expected {what}, received {shorten(message)}{why}"
             raise self.failure(text, expected, message)
@@ -581,7 +580,7 @@ class Peer:
     async def answered(self) -> Rejection | None:
         """Wait until the handshake is answered: how it was refused, or None."""
         __tracebackhide__ = True
-        await self._until(lambda: self._server.answered, UNSET, "that the handler accepts")
+        await self._until(lambda: self._server.answered, UNSET, "the handler to answer the handshake")
         return self._server.rejection
 
     def unread(self) -> list[str | bytes]:
