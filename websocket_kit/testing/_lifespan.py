@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,19 +11,16 @@ import anyio
 
 from websocket_kit._options import check_timeout
 
-from ._running import Running
+from ._running import LONGEST, Running, calm_down
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message
-
-# The longest that the shutdown may take after a failed test, in seconds.
-LONGEST = 1.0
+    from starlette.types import Message
 
 
 class _Exchange:
     """The lifespan protocol's two questions and the app's answers."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: Callable[..., Awaitable[object]]) -> None:
         self.state: dict[str, Any] = {}
         self.heard = False
         self._app = app
@@ -58,11 +55,17 @@ class _Exchange:
         self._asked.append({"type": f"lifespan.{question}"})
         self._notify()
         with anyio.move_on_after(timeout):
-            while question not in self._answers and not self.running.done:
+            while not self._is_over(question):
                 await self._changed.wait()
+        if not self._is_over(question):
+            await calm_down()  # an answer at the deadline is in time
+        if self._is_over(question):
             return self._answers.get(question)
         msg = f"the app has not answered lifespan.{question} in {timeout:g} s; it is {self.running}"
         raise TimeoutError(msg)
+
+    def _is_over(self, question: str) -> bool:
+        return question in self._answers or self.running.done
 
     async def check(self, answer: Message | None, timeout: float | None) -> None:
         """Raise if the answer is a failure: what the app raises then, if it does."""
@@ -80,7 +83,9 @@ class _Exchange:
 
 
 @asynccontextmanager
-async def lifespan(app: ASGIApp, *, timeout: float | None = 1.0) -> AsyncGenerator[dict[str, Any]]:
+async def lifespan(
+    app: Callable[..., Awaitable[object]], *, timeout: float | None = 1.0
+) -> AsyncGenerator[dict[str, Any]]:
     """Run an app's lifespan around a test, as a server does around serving.
 
     Args:
@@ -113,8 +118,9 @@ async def lifespan(app: ASGIApp, *, timeout: float | None = 1.0) -> AsyncGenerat
             raise
         except BaseException as error:
             try:
+                longest = LONGEST if timeout is None else min(timeout, LONGEST)
                 with anyio.CancelScope(shield=True):
-                    await exchange.shut_down(min(timeout or LONGEST, LONGEST))
+                    await exchange.shut_down(longest)
             except Exception as other:  # noqa: BLE001 - what the test raised goes before it
                 error.add_note(f"The lifespan's shutdown failed, too: {other!r}")
             raise

@@ -28,7 +28,7 @@ Tasks: TypeAlias = weakref.WeakKeyDictionary[asyncio.Task[Any], None]  # a set t
 _started: contextvars.ContextVar[Tasks | None] = contextvars.ContextVar(
     "websocket_kit_started", default=None
 )
-# How long it may take until every other task is blocked, in seconds.
+# How long it may take until every other task is blocked, and what is shielded may last, in seconds.
 LONGEST = 1.0
 
 # The tasks that wait for others to be blocked: they wait for each other too, and count as blocked.

@@ -166,7 +166,9 @@ class Server:
     def _take(self, event: Event) -> None:
         text, data = event.get("text"), event.get("bytes")
         if (text is None) is (data is None):
-            self._refuse(f"a message with {'neither text nor' if text is None else 'both text and'} bytes")
+            self._refuse(
+                f"a message with {'neither text nor' if text is None else 'both text and'} bytes"
+            )
         if text or data or self.profile.sends_empty:
             self.inbox.append(event)
 

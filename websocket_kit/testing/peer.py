@@ -580,7 +580,9 @@ class Peer:
     async def answered(self) -> Rejection | None:
         """Wait until the handshake is answered: how it was refused, or None."""
         __tracebackhide__ = True
-        await self._until(lambda: self._server.answered, UNSET, "the handler to answer the handshake")
+        await self._until(
+            lambda: self._server.answered, UNSET, "the handler to answer the handshake"
+        )
         return self._server.rejection
 
     def unread(self) -> list[str | bytes]:
