@@ -92,6 +92,12 @@ async def refusing(ws: WebSocket) -> None:
     raise WebSocketReject(401, body="who are you?")
 
 
+async def sending_four(ws: WebSocket) -> None:
+    async with ws:
+        for message in ["a", b"b", "c", "d"]:
+            await ws.send(message)
+
+
 async def talking(ws: WebSocket) -> None:
     async with ws:
         for number in range(1000):
@@ -280,9 +286,8 @@ async def expect_a_message_in_a_script() -> None:
 
 
 async def leave_messages() -> None:
-    async with connect(echo) as peer:
-        for message in ["a", b"b", "c", "d"]:
-            await peer.send(message)
+    async with connect(sending_four):
+        pass
 
 
 async def leave_one_of_a_thousand() -> None:
