@@ -488,6 +488,14 @@ def test_message_types_that_pydantic_does_not_know_are_refused_with_the_handlers
         async def handler(ws: WebSocket[WebSocketRouter, str]) -> None: ...
 
 
+@pytest.mark.parametrize("decorator", [websocket, WebSocketRouter().websocket])
+def test_a_decorator_without_its_path_says_so(decorator: Any) -> None:
+    with pytest.raises(TypeError) as caught:
+        decorator(report_limit)
+    text = """the path is missing: write @websocket("/path") above 'report_limit'"""
+    assert str(caught.value) == text
+
+
 # ----------------------------------------------------------------------------------------- options
 
 

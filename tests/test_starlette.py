@@ -20,6 +20,7 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 from tests.asgi import Call, Server, accept, close, denial, text
 from websocket_kit import (
     CloseInfo,
+    Cookie,
     InvalidRouteError,
     WebSocket,
     WebSocketDisconnectError,
@@ -476,12 +477,16 @@ with_an_unknown_name.__annotations__["ws"] = "Nowhere"
 async def with_an_unknown_type(ws: WebSocket[Server, str]) -> None: ...
 
 
+async def with_our_mark(ws: WebSocket, sid: Annotated[str, Cookie()]) -> None: ...
+
+
 BAD_ENDPOINTS: list[tuple[Any, str]] = [
     (plain, "async def"),
     (without_parameters, "takes no WebSocket"),
     (with_another_socket, "imported from websocket_kit"),
     (with_an_unknown_name, "Nowhere"),
     (with_an_unknown_type, "Server"),
+    (with_our_mark, "import Cookie from fastapi"),
 ]
 
 

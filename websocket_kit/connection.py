@@ -133,7 +133,8 @@ class WebSocket(Channel, Generic[Received, Sent]):
         """Tell whoever uses it as an input's type, as FastAPI does, what is missing."""
         msg = (
             "a websocket_kit.WebSocket is no input: in a Starlette or FastAPI app put @endpoint,"
-            " imported from websocket_kit, between the route decorator and the function"
+            " imported from websocket_kit, between the route decorator and the function; in a"
+            " dependency take starlette.requests.HTTPConnection"
         )
         raise InvalidRouteError(msg)
 

@@ -164,6 +164,7 @@ def websocket(
         TypeError: An unknown option, or one of the wrong type.
         ValueError: An option out of bounds.
     """
+    _check_path(path)
     settle(options)
 
     def decorate(handler: Handler) -> WebSocketRoute:
@@ -172,6 +173,14 @@ def websocket(
         return route
 
     return decorate
+
+
+def _check_path(path: object) -> None:
+    """Refuse ``@websocket`` without parentheses, which would register nothing."""
+    if not isinstance(path, str):
+        given = getattr(path, "__qualname__", repr(path))
+        msg = f'the path is missing: write @websocket("/path") above {given!r}'
+        raise TypeError(msg)
 
 
 class WebSocketRouter:
@@ -214,6 +223,7 @@ class WebSocketRouter:
         self, path: str, *, name: str | None = None, **options: Unpack[Options]
     ) -> Callable[[Handler], WebSocketRoute]:
         """Make a route of a handler and register it at once; else as ``websocket``."""
+        _check_path(path)
         settle(options)
 
         def decorate(handler: Handler) -> WebSocketRoute:

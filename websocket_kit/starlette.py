@@ -17,6 +17,7 @@ from ._options import Options, Settings, settle
 from ._reader import Event
 from ._serving import logger, serve
 from ._signature import (
+    check_no_marks,
     check_types,
     handler_name,
     is_websocket,
@@ -161,6 +162,7 @@ def endpoint(
 def _make_endpoint(handler: Endpoint, settings: Settings, names: Mapping[str, Any]) -> Endpoint:
     name = handler_name(handler)
     hints = read_hints(handler, name, names)
+    check_no_marks(name, handler, hints)
     signature = inspect.signature(handler)
     parameters = list(signature.parameters.values())
     chosen = next(

@@ -12,7 +12,14 @@ from starlette.websockets import WebSocket as StarletteWebSocket
 from websocket_kit._channel import set_up
 from websocket_kit._options import settle
 from websocket_kit._serving import serve
-from websocket_kit._signature import MISSING, check_types, handler_name, read_hints, read_signature
+from websocket_kit._signature import (
+    MISSING,
+    check_types,
+    handler_name,
+    is_starlettes,
+    read_hints,
+    read_signature,
+)
 from websocket_kit.connection import WebSocket
 
 if TYPE_CHECKING:
@@ -64,7 +71,7 @@ def _is_asgi(target: Any) -> bool:
 def _call_handler(handler: Any, inputs: Mapping[str, Any], names: Mapping[str, Any]) -> Target:
     name = handler_name(handler)
     parameters = list(inspect.signature(handler).parameters.values())
-    if parameters and _is_starlettes(read_hints(handler, name, names).get(parameters[0].name)):
+    if parameters and is_starlettes(read_hints(handler, name, names).get(parameters[0].name)):
         known = {parameter.name: parameter.default for parameter in parameters[1:]}
         given = _fill_in(name, known, inputs)
 
@@ -106,7 +113,3 @@ def _fill_in(name: str, known: Mapping[str, Any], inputs: Mapping[str, Any]) -> 
         msg = f"handler {name!r} needs the input {missing[0]!r}: connect(..., {missing[0]}=...)"
         raise TypeError(msg)
     return given
-
-
-def _is_starlettes(tp: Any) -> bool:
-    return isinstance(tp, type) and issubclass(tp, StarletteWebSocket)
