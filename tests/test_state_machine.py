@@ -77,7 +77,7 @@ class Connection:
     state: Literal["connecting", "open", "over"] = "connecting"
     gone: bool = False  # the peer has left, whether or not that is known here
     failed_send: bool = False  # a message was made to fail
-    coming: deque[str | bytes] = field(default_factory=deque)
+    coming: deque[str | bytes] = field(default_factory=deque[str | bytes])
 
     async def take(self, step: Step) -> None:
         """Do one step, and hold its outcome against the model."""
