@@ -22,6 +22,7 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Generic,
+    Never,
     NoReturn,
     Self,
     cast,
@@ -301,9 +302,10 @@ class WebSocket(Channel, Generic[Received, Sent]):
     @overload
     async def receive(self, *, timeout: float | None = ...) -> Received: ...
 
+    # For the bare dict, which nothing is said of: dict[str, int] is no dict[Never, Never].
     @overload
     async def receive(
-        self, tp: type[dict[Any, Any]], *, timeout: float | None = ...
+        self, tp: type[dict[Never, Never]], *, timeout: float | None = ...
     ) -> dict[str, Any]: ...
 
     @overload
@@ -365,7 +367,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
         self,
         message: Sent,
         *,
-        tp: type[dict[Any, Any]],
+        tp: type[dict[Never, Never]],
         recv_first: bool = ...,
         timeout: float | None = ...,
     ) -> dict[str, Any]: ...
@@ -460,7 +462,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
     def iter(self) -> AsyncIterator[Received]: ...
 
     @overload
-    def iter(self, tp: type[dict[Any, Any]]) -> AsyncIterator[dict[str, Any]]: ...
+    def iter(self, tp: type[dict[Never, Never]]) -> AsyncIterator[dict[str, Any]]: ...
 
     @overload
     def iter(self, tp: TypeForm[T]) -> AsyncIterator[T]: ...
