@@ -338,7 +338,8 @@ class WebSocket(Channel, Generic[Received, Sent]):
         If cancelled, no message is lost on servers whose own ``receive`` loses none (granian's
         does, outside ``task_group``).
         """
-        cast_message = self._cast if tp is ... else _casting.caster(tp)
+        # Looking a caster up costs more than all the rest, and str needs none.
+        cast_message = self._cast if tp is ... else None if tp is str else _casting.caster(tp)
         receive = self._receive_now
         if receive is None or timeout is not ...:
             event = await self._receive_slowly(timeout)
@@ -498,7 +499,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
         """
         async for message in self:
             reply = function(message)
-            if isawaitable(reply):
+            if type(reply) is not str and isawaitable(reply):  # asking costs a raw echo
                 reply = await reply
             if reply is not None:
                 try:
@@ -612,15 +613,16 @@ class WebSocket(Channel, Generic[Received, Sent]):
 class _Messages(AsyncIterator[T]):
     """The iterator of ``async for message in ws``."""
 
-    __slots__ = ("_tp", "_ws")
+    __slots__ = ("_receive", "_tp", "_ws")
 
     def __init__(self, ws: WebSocket[Any, Any], tp: Any) -> None:
         self._ws = ws
+        self._receive: Callable[[Any], Awaitable[T]] = ws.receive
         self._tp = tp
 
     async def __anext__(self) -> T:
         try:
-            return cast("T", await self._ws.receive(self._tp))
+            return await self._receive(self._tp)
         except WebSocketHandshakeError:
             if self._ws.close_info is None:
                 raise
