@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount, NoMatchFound, Router
@@ -565,6 +567,89 @@ async def test_a_routers_origins_hold_for_its_routes(
     assert events == [close(1008)]
 
 
+@pytest.mark.parametrize(
+    ("route", "inner", "outer", "statuses"),
+    [
+        ({"max_connections": 1}, {}, {}, [None, 503, None, 503]),
+        ({}, {"max_connections": 3}, {}, [None, None, None, 503]),
+        ({}, {}, {"max_connections": 3}, [None, None, None, 503]),
+        ({"max_connections": 1}, {"max_connections": 1}, {}, [None, 503, 503, 503]),
+        ({"max_connections": None}, {"max_connections": 1}, {}, [None, 503, 503, 503]),
+        (
+            {"max_connections": 9},
+            {"max_connections": 9},
+            {"max_connections": 1},
+            [None] + [503] * 3,
+        ),
+        ({}, {"max_connections": 3, "max_connections_per_client": 1}, {}, [None] + [429] * 3),
+    ],
+)
+async def test_a_route_counts_its_connections_and_a_router_those_of_its_routes_together(
+    route: Any, inner: Any, outer: Any, statuses: list[int | None]
+) -> None:
+    rooms, app = WebSocketRouter(**inner), WebSocketRouter(**outer)
+    rooms.websocket("/a", **route)(stay)
+    rooms.include(WebSocketRoute("/b", stay, **route))
+    app.include(rooms)
+    assert await statuses_of((app, "/a"), (app, "/a"), (app, "/b"), (app, "/b")) == statuses
+
+
+async def test_a_router_counts_its_routes_with_those_of_them_that_others_include() -> None:
+    rooms, app = WebSocketRouter(max_connections=1), WebSocketRouter()
+    rooms.websocket("/a")(stay)
+    app.include(rooms)
+    assert await statuses_of((rooms, "/a"), (app, "/a")) == [None, 503]
+
+
+async def test_a_connection_with_bad_inputs_makes_room() -> None:
+    app = WebSocketRouter(max_connections=1)
+
+    @app.websocket("/pages")
+    async def pages(ws: WebSocket, page: int) -> None: ...
+
+    for _ in range(3):
+        events = await sent_to(app, "/pages", query_string=b"page=x")
+        assert events[0]["status"] == 400
+
+
+async def stay(ws: WebSocket) -> None:
+    async with ws:
+        await ws.receive()
+
+
+async def statuses_of(*calls: tuple[Any, str]) -> list[int | None]:
+    """The statuses with which apps refuse peers that connect one after the other and stay."""
+    servers = [Server(path=path) for _, path in calls]
+    async with anyio.create_task_group() as tasks:
+        for (app, _), server in zip(calls, servers, strict=True):
+            tasks.start_soon(app, *server.asgi)
+            await anyio.wait_all_tasks_blocked()
+        for server in servers:
+            server.leave()
+    return [server.sent[0].get("status") for server in servers]
+
+
+async def test_what_is_refused_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "websocket_kit")
+    app = WebSocketRouter()
+
+    @app.websocket("/pages")
+    async def pages(ws: WebSocket, page: int, name: str) -> None: ...
+
+    await sent_to(app, "/nowhere")
+    await sent_to(app, "/pages", query_string=b"page=s3cret")
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", "rejected '/nowhere' from '127.0.0.1' with HTTP 404: no route has this path"),
+        (
+            "INFO",
+            (
+                "rejected '/pages' from '127.0.0.1' with HTTP 400:"
+                " bad or missing inputs: query.name, query.page"
+            ),
+        ),
+    ]
+
+
 def define_on_a_router(**options: Any) -> object:
     return WebSocketRouter().websocket("/", **options)
 
@@ -588,6 +673,7 @@ def define_by_hand(**options: Any) -> object:
         ({"max_messages": 1}, TypeError),
         ({"subprotocols": "chat"}, TypeError),
         ({"receive_timeout": -1}, ValueError),
+        ({"max_connections": -1}, ValueError),
     ],
 )
 def test_a_bad_option_is_refused_where_it_is_written(
@@ -683,7 +769,7 @@ async def test_wrap_refuses_a_websocket_that_the_other_app_does_not_speak(
     assert await sent_to(app, "/ch\nat", denial=offers_denial) == events
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert r"'/ch\nat'" in caplog.messages[0]
-    assert "Django can only handle" in caplog.messages[0]
+    assert "the wrapped app raised ValueError at it" in caplog.messages[0]
 
 
 async def begin_then_fail(scope: Any, receive: Any, send: Any) -> None:
@@ -724,6 +810,39 @@ async def test_wrap_knows_routes_that_are_registered_later() -> None:
     assert await first_message(app, "/where") == "/where"
 
 
+# ------------------------------------------------------------------------------- connections
+
+
+async def test_a_router_shows_its_connections_and_closes_them_all() -> None:
+    app = WebSocketRouter()
+    app.websocket("/a")(stay)
+    server = Server(path="/a")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(app, *server.asgi)
+        await anyio.wait_all_tasks_blocked()
+        assert [ws.scope["path"] for ws in app.connections] == ["/a"]
+        await app.close_all(4000, "bye", grace=0)
+    assert server.sent == [accept(), close(4000, "bye")]
+    assert app.connections == frozenset()
+
+
+async def test_a_handler_ends_no_sooner_than_its_close_has_gone_out() -> None:
+    async def handler(ws: WebSocket) -> None:
+        async with ws:
+            await anyio.sleep(0.5)
+
+    app = WebSocketRouter([WebSocketRoute("/", handler)])
+    server = Server()
+    server.stuck.add("websocket.close")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(app, *server.asgi)
+        await anyio.wait_all_tasks_blocked()
+        start = anyio.current_time()
+        await app.close_all()
+        assert anyio.current_time() - start == pytest.approx(1.5)
+        server.freed.set()
+
+
 # --------------------------------------------------------------------------------------------- run
 
 
@@ -735,11 +854,12 @@ def test_run_serves_the_router_with_uvicorn(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr("websocket_kit.server.run", serve)
     app = WebSocketRouter()
+    usual = {"scheme": "ws", "drain": app.close_all}
     app.run()
     app.run("0.0.0.0", 80, log_level="warning")  # noqa: S104 - nothing listens
     assert served == [
-        (app, {"host": "127.0.0.1", "port": 8000, "scheme": "ws"}),
-        (app, {"host": "0.0.0.0", "port": 80, "scheme": "ws", "log_level": "warning"}),  # noqa: S104
+        (app, {"host": "127.0.0.1", "port": 8000, **usual}),
+        (app, {"host": "0.0.0.0", "port": 80, "log_level": "warning", **usual}),  # noqa: S104
     ]
 
 

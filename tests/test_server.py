@@ -157,6 +157,69 @@ def test_one_worker_is_what_there_is(
 # ------------------------------------------------------------------------------- how it ends
 
 
+class Stopping:
+    """A server that stops: what is done to it, in order."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.steps: list[Any] = []
+        self.server: uvicorn.Server | None = None
+
+        async def shutdown(server: uvicorn.Server, sockets: Any = None) -> None:
+            self.steps.append("uvicorn stops")
+
+        def serve(server: uvicorn.Server, sockets: Any = None) -> None:
+            server.started = True
+            cast("Any", server).servers = [self]
+            self.server = server
+            asyncio.run(server.shutdown())
+
+        monkeypatch.setattr(uvicorn.Server, "shutdown", shutdown)
+        monkeypatch.setattr(uvicorn.Server, "run", serve)
+
+    def close(self) -> None:
+        self.steps.append("nobody new")
+
+    async def drain(self, *, grace: float) -> None:
+        self.steps.append(grace)
+        await asyncio.sleep(0)
+        self.steps.append("drained")
+
+    async def drain_for_ever(self, *, grace: float) -> None:
+        self.steps.append(grace)
+        assert self.server is not None
+        self.server.force_exit = True
+        await asyncio.sleep(grace)
+        pytest.fail("nothing stopped it")
+
+
+@pytest.mark.parametrize(
+    ("options", "grace"),
+    [
+        ({}, 4),
+        ({"timeout_graceful_shutdown": 20}, 16),
+        ({"timeout_graceful_shutdown": None}, 4),
+    ],
+)
+def test_it_drains_before_uvicorn_stops_in_less_time_than_there_is(
+    options: dict[str, Any], grace: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopping = Stopping(monkeypatch)
+    run(app, drain=stopping.drain, **options)
+    assert stopping.steps == ["nobody new", grace, "drained", "uvicorn stops"]
+
+
+def test_a_second_interrupt_cuts_the_drain_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopping = Stopping(monkeypatch)
+    run(app, drain=stopping.drain_for_ever)
+    assert stopping.steps == ["nobody new", 4, "uvicorn stops"]
+
+
+def test_without_a_drain_uvicorn_just_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopping = Stopping(monkeypatch)
+    run(app)
+    assert stopping.steps == ["uvicorn stops"]
+
+
 def ending(error: BaseException | None, *, started: bool) -> Callable[..., None]:
     def serve(server: uvicorn.Server, sockets: Any = None) -> None:
         server.started = started

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
@@ -546,7 +547,293 @@ async def test_nothing_the_peer_sent_breaks_a_log_line(
     assert caplog.messages[0].isprintable()
 
 
+# ------------------------------------------------------------------------- what a line says
+
+
+@BOTH
+async def test_no_text_of_an_exception_is_logged(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "websocket_kit")
+    errors = [
+        WebSocketExpectError("s3cret", "s3cret"),
+        WebSocketCastError(int, "s3cret", [{"type": "x", "loc": ("s3cret",), "msg": "s3cret"}]),
+        WebSocketReject(401, "s3cret", {"WWW-Authenticate": "s3cret"}),
+        HTTPException(401, "s3cret"),
+        KeyError("s3cret"),
+    ]
+    for error in errors:
+
+        async def handler(ws: WebSocket, error: Exception = error) -> None:
+            await ws.accept()
+            raise error
+
+        server = Server(
+            headers={"cookie": "s3cret", "authorization": "s3cret"}, query_string=b"token=s3cret"
+        )
+        with contextlib.suppress(KeyError):
+            await serve(handler, server)
+    said = [str(vars(record)) + record.getMessage() for record in caplog.records]
+    assert len(said) == 12
+    assert not any("s3cret" in each for each in said)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("error", "line", "code"),
+    [
+        (
+            WebSocketExpectError("a", "b"),
+            "another message was expected (WebSocketExpectError)",
+            1008,
+        ),
+        (
+            WebSocketMessageTooBig(11, 10),
+            (
+                "the message has 11 bytes, the limit is 10 (max_message_bytes raises it)"
+                " (WebSocketMessageTooBig)"
+            ),
+            1009,
+        ),
+        (
+            WebSocketTimeoutError(5),
+            "no message came within 5 s (WebSocketTimeoutError)",
+            3008,
+        ),
+        (
+            error_group(WebSocketTimeoutError(5), WebSocketDisconnectError()),
+            "no message came within 5 s (WebSocketTimeoutError)",
+            3008,
+        ),
+    ],
+)
+async def test_a_line_says_which_handler_ended_how(
+    serve: Serve, error: Exception, line: str, code: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "websocket_kit")
+
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+        raise error
+
+    await serve(handler, Server())
+    (record,) = caplog.records
+    name = f"{serve.__name__}.<locals>.route"
+    assert record.getMessage() == (
+        f"failed '/' from '127.0.0.1': {name} ended its connection: {line}"
+    )
+    fields = vars(record)
+    assert (fields["websocket_handler"], fields["websocket_code"]) == (name, code)
+
+
+# ------------------------------------------------------------------------------------------ limits
+
+
+def limited_router(handler: Handler, **options: Any) -> Any:
+    app = WebSocketRouter()
+
+    @app.websocket("/", **options)
+    async def route(ws: WebSocket) -> None:
+        await handler(ws)
+
+    return app
+
+
+def limited_endpoint(handler: Handler, **options: Any) -> Any:
+    @endpoint(**options)
+    async def route(ws: WebSocket) -> None:
+        await handler(ws)
+
+    return Starlette(routes=[StarletteRoute("/", route)])
+
+
+LIMITED = pytest.mark.parametrize(
+    "limited", [limited_router, limited_endpoint], ids=["router", "endpoint"]
+)
+
+
+async def stay(ws: WebSocket) -> None:
+    async with ws:
+        await ws.receive()
+
+
+async def connect_many(app: Any, *clients: Any) -> list[Server]:
+    """Let clients connect, one after the other, and leave when all have; their servers."""
+    servers = [Server(client=client) for client in clients]
+    async with anyio.create_task_group() as tasks:
+        for server in servers:
+            tasks.start_soon(app, *server.asgi)
+            await wait_all_tasks_blocked()
+        for server in servers:
+            if seen(server.sent) is None:
+                server.leave()
+    return servers
+
+
+@LIMITED
+@pytest.mark.parametrize(
+    ("options", "statuses"),
+    [
+        ({}, [None, None, None]),
+        ({"max_connections": 2}, [None, None, 503]),
+        ({"max_connections_per_client": 1}, [None, 429, None]),
+        ({"max_connections": 1, "max_connections_per_client": 1}, [None, 429, 503]),
+    ],
+)
+async def test_a_connection_over_a_limit_never_reaches_the_handler(
+    limited: Any, options: Any, statuses: list[int | None]
+) -> None:
+    called: list[WebSocket] = []
+
+    async def handler(ws: WebSocket) -> None:
+        called.append(ws)
+        await stay(ws)
+
+    app = limited(handler, **options)
+    servers = await connect_many(app, ("a", 1), ("a", 2), ("b", 1))
+    assert [seen(server.sent) for server in servers] == statuses
+    assert len(called) == statuses.count(None)
+
+
+@LIMITED
+async def test_connections_that_have_ended_make_room(limited: Any) -> None:
+    app = limited(stay, max_connections=1, max_connections_per_client=1)
+    for _ in range(3):
+        (server,) = await connect_many(app, ("a", 1))
+        assert server.sent == [accept()]
+
+
+@LIMITED
+async def test_one_whose_handler_fails_makes_room_too(limited: Any) -> None:
+    async def handler(ws: WebSocket) -> None:
+        raise ZeroDivisionError
+
+    app = limited(handler, max_connections=1)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            await app(*Server().asgi)
+
+
+@LIMITED
+async def test_a_handshake_that_is_not_answered_yet_counts(limited: Any) -> None:
+    async def handler(ws: WebSocket) -> None:
+        await anyio.sleep(5)
+        await stay(ws)
+
+    app = limited(handler, max_connections=1)
+    assert [seen(server.sent) for server in await connect_many(app, None, None)] == [None, 503]
+
+
+@LIMITED
+async def test_a_foreign_page_is_refused_for_that_and_does_not_count(limited: Any) -> None:
+    app = limited(stay, max_connections=1)
+    headers = {"host": "example.com", "origin": "https://evil.example"}
+    foreign = Server(headers=headers)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(app, *foreign.asgi)
+        (server,) = await connect_many(app, None)
+        assert server.sent == [accept()]
+    assert seen(foreign.sent) == 403
+
+
+@LIMITED
+async def test_where_no_denial_is_offered_it_is_a_plain_close(limited: Any) -> None:
+    server = Server(denial=False)
+    await limited(stay, max_connections=0)(*server.asgi)
+    assert seen(server.sent) == 403
+
+
+@LIMITED
+async def test_a_refusal_is_logged_with_its_setting(
+    limited: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "websocket_kit")
+    app = limited(stay, max_connections=0)
+    await app(*Server().asgi)
+    await app(*Server().asgi)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    for record in caplog.records:
+        assert record.getMessage() == (
+            "rejected '/' from '127.0.0.1' with HTTP 503:"
+            " there are 0 connections already; the option max_connections raises that"
+        )
+        fields = vars(record)
+        assert fields["websocket_setting"] == "max_connections"
+        assert fields["websocket_status"] == 503
+
+
 # ------------------------------------------------------------------------------------------ origin
+
+HOSTILE: list[tuple[list[str], list[str]]] = [
+    (["null"], ["example.com"]),
+    (["NULL"], ["example.com"]),
+    ([""], ["example.com"]),
+    (["https://example.com.evil.org"], ["example.com"]),
+    (["https://EXAMPLE.COM.EVIL.ORG"], ["example.com"]),
+    (["https://example.com@evil.org"], ["example.com"]),
+    (["https://evil.org@example.com"], ["example.com"]),
+    (["https://example.com:444"], ["example.com"]),
+    (["https://example.com:80"], ["example.com"]),
+    (["https://example.com", "https://example.com"], ["example.com"]),
+    (["https://example.com", "https://evil.org"], ["example.com"]),
+    (["https://example.com, https://evil.org"], ["example.com"]),
+    (["https://example.com"], []),
+    (["https://example.com"], [""]),
+    (["https://example.com"], ["example.com", "example.com"]),
+    (["https://evil.org"], ["example.com", "evil.org"]),
+    (["https://evil.org"], ["evil.org", "example.com"]),
+    (["https://example.com"], ["example.com, evil.org"]),
+]
+
+
+@BOTH
+@pytest.mark.parametrize(("origins", "hosts"), HOSTILE)
+async def test_a_hostile_origin_or_host_never_reaches_the_handler(
+    serve: Serve, origins: list[str], hosts: list[str]
+) -> None:
+    async def handler(ws: WebSocket) -> None:
+        pytest.fail("it ran")
+
+    server = Server()
+    server.scope["headers"] = [
+        *((b"host", host.encode()) for host in hosts),
+        *((b"origin", origin.encode()) for origin in origins),
+    ]
+    await serve(handler, server)
+    assert seen(server.sent) == 403
+
+
+@pytest.mark.parametrize(("origins", "hosts"), HOSTILE)
+async def test_nor_does_a_bare_websocket_accept_one(origins: list[str], hosts: list[str]) -> None:
+    server = Server()
+    server.scope["headers"] = [
+        *((b"host", host.encode()) for host in hosts),
+        *((b"origin", origin.encode()) for origin in origins),
+    ]
+    with pytest.raises(WebSocketHandshakeError, match="allowed_origins"):
+        await serve_async_with(stay, server)
+    assert seen(server.sent) == 403
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("origin", "host"),
+    [
+        ("HTTPS://EXAMPLE.COM", "example.com"),
+        ("https://example.com:443", "example.com"),
+        ("http://example.com", "Example.com:80"),
+        ("https://example.com:8443", "example.com:8443"),
+    ],
+)
+async def test_the_servers_own_page_is_known_in_any_case_and_with_its_default_port(
+    serve: Serve, origin: str, host: str
+) -> None:
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+
+    server = Server(headers={"host": host, "origin": origin})
+    await serve(handler, server)
+    assert seen(server.sent) == (1000, "")
 
 
 @BOTH

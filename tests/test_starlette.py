@@ -436,7 +436,9 @@ async def test_an_endpoint_checks_the_origin_before_the_handler(
     await serve(chat, server)
     assert server.sent == [close(1008)]
     assert len(caplog.messages) == 1
-    assert ".chat: rejected with HTTP 403: " in caplog.messages[0]
+    assert caplog.messages[0].startswith(
+        "rejected '/lobby' from '127.0.0.1' with HTTP 403: origin 'https://evil.example'"
+    )
 
 
 async def test_an_unannotated_first_parameter_is_the_websocket() -> None:
@@ -610,3 +612,11 @@ def test_without_endpoint_it_says_so_of_a_typed_websocket_too() -> None:
 
         @app.websocket("/")
         async def chat(ws: WebSocket[Say, Event]) -> None: ...
+
+
+@pytest.mark.parametrize("name", ["max_connections", "max_connections_per_client"])
+async def test_a_socket_that_is_wrapped_counts_no_connections(name: str) -> None:
+    socket = StarletteWebSocket(*Server().asgi)
+    options: Any = {name: 1}
+    with pytest.raises(TypeError, match="option of a route, the router and endpoint"):
+        wrap(socket, **options)

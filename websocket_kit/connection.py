@@ -14,6 +14,7 @@ coroutine, a timer or a lock on that path would cost a third of it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from inspect import isawaitable
@@ -43,15 +44,15 @@ from ._channel import (
     finish,
     set_up,
 )
-from ._ending import root
-from ._handshake import choose_subprotocol
+from ._ending import is_goodbye, root
+from ._handshake import Rejection, choose_subprotocol
 from ._lifecycle import Call, State
+from ._logging import logger
 from ._options import Options, check_timeout, settle
 from ._task_group import run_task_group
 from .closing import CloseInfo, HeadersLike, check_body, check_close, check_status, encode_headers
 from .errors import (
     InvalidRouteError,
-    WebSocketDisconnectError,
     WebSocketExpectError,
     WebSocketHandshakeError,
     shorten,
@@ -192,9 +193,9 @@ class WebSocket(Channel, Generic[Received, Sent]):
         offered = self.scope.get("subprotocols") or ()
         chosen = choose_subprotocol(subprotocol, self._settings.subprotocols, offered)
         await self._receive_connect()
-        if (problem := self._origin_problem()) is not None:
-            await self._end(self._refuse(403))
-            msg = f"cannot accept: {problem}; it was rejected with HTTP 403"
+        if (foreign := self._foreign_origin()) is not None:
+            await self._end(self._refuse(foreign))
+            msg = f"cannot accept: {foreign.text}; it was rejected with HTTP 403"
             raise WebSocketHandshakeError(msg)
         self._check(Call.ACCEPT)  # another task may have answered meanwhile
         # Before the await: were it cancelled half-way, a close is legal whether or not the accept
@@ -205,6 +206,8 @@ class WebSocket(Channel, Generic[Received, Sent]):
         await self._send_event(
             {"type": "websocket.accept", "subprotocol": chosen, "headers": encoded}, Call.ACCEPT
         )
+        if logger.isEnabledFor(logging.DEBUG):
+            self._log_accepted()
 
     async def reject(
         self, status: int = 403, *, body: str | bytes = "", headers: HeadersLike = ()
@@ -236,7 +239,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
         encoded = encode_headers(headers)
         await self._receive_connect()
         self._check(Call.REJECT)  # another task may have answered meanwhile
-        await self._end(self._refuse(status, body, encoded))
+        await self._end(self._refuse(Rejection(status, body, encoded)))
 
     # --------------------------------------------------------------------------- the end
 
@@ -277,7 +280,9 @@ class WebSocket(Channel, Generic[Received, Sent]):
 
         Raises:
             WebSocketHandshakeError: The connection is not open; nothing was sent.
-            WebSocketDisconnectError: The peer has left; the message may not have arrived.
+            WebSocketDisconnectError: The peer has left, or took no message for ``send_timeout`` and
+                was dropped with 3008 (in one more second at most); the message may not have
+                arrived.
             TypeError: It can't be sent; nothing was.
             ValueError: It holds what can't be sent, as a lone surrogate; nothing was sent.
 
@@ -292,6 +297,8 @@ class WebSocket(Channel, Generic[Received, Sent]):
             except BaseException as error:  # noqa: BLE001 - servers raise what they like
                 self._not_sent(error, Call.SEND)
         event = self._outgoing(value)
+        if send is None:  # a limit is on, or a socket that is wrapped has only just opened
+            return await self._send_message(event)
         try:
             await self._asgi_send(event)
         except BaseException as error:  # noqa: BLE001 - servers raise what they like
@@ -331,7 +338,8 @@ class WebSocket(Channel, Generic[Received, Sent]):
             WebSocketMessageTooBig: It is over ``max_message_bytes``. Likewise.
             WebSocketTimeoutError: None came in time. Likewise.
             WebSocketDisconnectError: The peer has left.
-            WebSocketHandshakeError: The connection is not open, or was closed meanwhile.
+            WebSocketHandshakeError: The connection is not open, or was closed meanwhile; as where
+                the peer sent more than ``messages_per_second``, with 1008.
             anyio.BusyResourceError: Another task is receiving.
             TypeError: pydantic doesn't know the type; no message is lost.
 
@@ -423,9 +431,9 @@ class WebSocket(Channel, Generic[Received, Sent]):
         if recv_first:
             received: Any = await self.receive(tp, timeout=timeout)
             self._check(Call.SEND)
-            await self._send_event(event, Call.SEND)
+            await self._send_message(event)
             return received
-        await self._send_event(event, Call.SEND)
+        await self._send_message(event)
         answer: Any = await self.receive(tp, timeout=timeout)
         return answer
 
@@ -504,8 +512,10 @@ class WebSocket(Channel, Generic[Received, Sent]):
             if reply is not None:
                 try:
                     await self.send(cast("Sent", reply))
-                except WebSocketDisconnectError:
-                    return
+                except WebSocketHandshakeError as error:
+                    if is_goodbye(error):
+                        return
+                    raise
 
     # -------------------------------------------------------------------------- concurrency
 
