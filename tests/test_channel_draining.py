@@ -94,6 +94,7 @@ async def test_a_handshake_whose_peer_has_left_is_sent_nothing() -> None:
     drop(ws, 4000, "out", WHY)
     await hang_up(ws)
     assert server.tried == []
+    assert ws.close_info == CloseInfo(None, "", "server")
 
 
 async def test_one_that_is_over_is_not_dropped() -> None:

@@ -601,6 +601,12 @@ async def test_a_router_counts_its_routes_with_those_of_them_that_others_include
     assert await statuses_of((rooms, "/a"), (app, "/a")) == [None, 503]
 
 
+def test_what_a_router_counts_is_no_option_of_its_routes() -> None:
+    app = WebSocketRouter([where], max_connections=1, receive_timeout=5)
+    app.websocket("/stay")(stay)
+    assert [route.options for route in app.routes] == [{"receive_timeout": 5}] * 2
+
+
 async def test_a_connection_with_bad_inputs_makes_room() -> None:
     app = WebSocketRouter(max_connections=1)
 
