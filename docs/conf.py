@@ -1,8 +1,9 @@
-"""Sphinx: ``sphinx-build -W -n docs <out>``."""
+"""Sphinx. ``bash .ci/run docs`` builds the docs, and fails at what is amiss."""
 
 from __future__ import annotations
 
 import importlib.metadata
+import re
 from typing import TYPE_CHECKING
 
 import websocket_kit
@@ -51,6 +52,14 @@ def link_to_public_name(
     )
 
 
+def show_what_is_for_sphinx(app: Sphinx, page: str, source: list[str]) -> None:
+    """Take ``<!-- sphinx`` off the directives, which elsewhere nobody wants to see."""
+    if page == "changelog":  # elsewhere a link
+        source[0] = (app.srcdir.parent / "CHANGELOG.md").read_text("utf-8")
+    source[0] = re.sub(r"<!-- sphinx\n(.*?)-->\n", r"\1", source[0], flags=re.DOTALL)
+
+
 def setup(app: Sphinx) -> None:
     """Register the above."""
+    app.connect("source-read", show_what_is_for_sphinx)
     app.connect("missing-reference", link_to_public_name)
