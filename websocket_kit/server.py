@@ -64,6 +64,9 @@ def run(
                     where = _address(scheme + secure, listening.getsockname())
                     print(f"Serving on {where} (Ctrl+C stops it)", flush=True)  # noqa: T201 - its job
 
+        def _log_started_message(self, *_listeners: object) -> None:
+            """Leave it to the line above, which knows the scheme; the rest of the log stays."""
+
     options: dict[str, Any] = {
         "timeout_graceful_shutdown": GRACEFUL_SHUTDOWN_TIMEOUT,
         **uvicorn_options,
@@ -73,8 +76,14 @@ def run(
         server.run()
     except KeyboardInterrupt:  # uvicorn has shut down already, and raises it once more
         return
+    except SystemExit:  # uvicorn's way to say that it could not start
+        if server.started:
+            raise
     if not server.started:
-        sys.exit(f"could not serve on {host}:{port}; uvicorn's log says why")
+        sys.exit(
+            f"could not serve on {host}:{port}; uvicorn's log says why (if the port is taken,"
+            " choose another: port=, or --port on the command line)"
+        )
 
 
 def _address(scheme: str, name: Any) -> str:
