@@ -169,11 +169,17 @@ def test_another_room_hears_nothing_of_it(port: int) -> None:
         assert hear(other) == {"type": "said", "name": "guest", "text": "anybody?"}
 
 
-def test_the_others_learn_who_is_typing(port: int) -> None:
-    with enter(port, "/rooms/typing?name=Ada") as ada:
-        hear(ada)
+def test_the_others_learn_who_is_typing_and_who_types_does_not(port: int) -> None:
+    with (
+        enter(port, "/rooms/typing?name=Ada") as ada,
+        enter(port, "/rooms/typing?name=Grace") as grace,
+    ):
+        assert [hear(ada)["type"], hear(ada)["type"]] == ["welcome", "joined"]
+        assert hear(grace)["type"] == "welcome"
         tell(ada, type="typing")
-        assert hear(ada) == {"type": "typing", "name": "Ada"}
+        assert hear(grace) == {"type": "typing", "name": "Ada"}
+        tell(grace, type="say", text="go on")
+        assert hear(ada) == {"type": "said", "name": "Grace", "text": "go on"}
 
 
 def test_a_name_that_is_taken_gets_a_number(port: int) -> None:

@@ -235,10 +235,26 @@ def test_an_interrupt_is_an_ordinary_end(started: bool, monkeypatch: pytest.Monk
     run(app)
 
 
-def test_a_server_that_could_not_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uvicorn.Server, "run", ending(None, started=False))
-    with pytest.raises(SystemExit, match=r"could not serve on 127\.0\.0\.1:8000"):
+@pytest.mark.parametrize("error", [None, SystemExit(3)])
+def test_a_server_that_could_not_start_is_an_error(
+    error: SystemExit | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uvicorn.Server, "run", ending(error, started=False))
+    with pytest.raises(SystemExit) as stopped:
         run(app)
+    assert stopped.value.code == (
+        "could not serve on 127.0.0.1:8000; uvicorn's log says why (if the port is taken, choose"
+        " another: port=, or --port on the command line)"
+    )
+
+
+def test_an_exit_from_a_server_that_serves_goes_on_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(uvicorn.Server, "run", ending(SystemExit(7), started=True))
+    with pytest.raises(SystemExit) as stopped:
+        run(app)
+    assert stopped.value.code == 7
 
 
 def test_a_server_that_starts_nothing_says_nothing(

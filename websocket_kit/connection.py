@@ -158,7 +158,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
 
     @property
     def request(self) -> HTTPConnection:
-        """The handshake: headers, query, cookies, client, URL, session, user, state.
+        """The handshake, with its headers, query, cookies, client, URL, session, user and state.
 
         What the server left out of the scope has a default here, and ports are ints.
         """
@@ -611,7 +611,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        """End the connection as the error says; see ``_ending``."""
+        """End the connection: with 1000, or as the error says, which may be absorbed."""
         ending = await finish(self, error)
         if error is None:
             return None

@@ -92,6 +92,9 @@ def run(
                 await _until(lambda: self.force_exit, drain, grace=timeout * DRAIN_SHARE)
             await super().shutdown(sockets)
 
+        def _log_started_message(self, *_listeners: object) -> None:
+            """Leave it to the line above, which knows the scheme; the rest of the log stays."""
+
     options: dict[str, Any] = {
         "timeout_graceful_shutdown": GRACEFUL_SHUTDOWN_TIMEOUT,
         **uvicorn_options,
@@ -101,8 +104,14 @@ def run(
         server.run()
     except KeyboardInterrupt:  # uvicorn has shut down already, and raises it once more
         return
+    except SystemExit:  # uvicorn's way to say that it could not start
+        if server.started:
+            raise
     if not server.started:
-        sys.exit(f"could not serve on {host}:{port}; uvicorn's log says why")
+        sys.exit(
+            f"could not serve on {host}:{port}; uvicorn's log says why (if the port is taken,"
+            " choose another: port=, or --port on the command line)"
+        )
 
 
 async def _until(is_enough: Callable[[], bool], drain: Drain, *, grace: float) -> None:

@@ -136,7 +136,8 @@ def endpoint(
 
     The framework keeps its own routing and injection: ``Depends``, ``Query`` and path parameters
     work as ever. The connection is checked before (its Origin) and ended after the handler as the
-    router does it. An error in a dependency never reaches it.
+    router does it. An error in a dependency never reaches it. It goes below the framework's own
+    decorator::
 
         @app.websocket("/rooms/{room}")
         @endpoint
