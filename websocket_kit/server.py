@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+    import uvicorn
     from starlette.types import ASGIApp
 
 __all__ = ["run"]
@@ -19,8 +20,6 @@ __all__ = ["run"]
 GRACEFUL_SHUTDOWN_TIMEOUT = 5
 # What is left of it after the drain is for what the drain has cancelled.
 DRAIN_SHARE = 0.8
-
-
 # How often to look for a second Ctrl+C, in seconds: as often as uvicorn does.
 TICK = 0.1
 
@@ -75,6 +74,29 @@ def run(
         msg = "run() serves in this process: for reload and workers use 'uvicorn module:app'"
         raise ValueError(msg)
 
+    options: dict[str, Any] = {
+        "timeout_graceful_shutdown": GRACEFUL_SHUTDOWN_TIMEOUT,
+        **uvicorn_options,
+    }
+    server = _make_server(uvicorn.Config(app, host=host, port=port, **options), scheme, drain)
+    try:
+        server.run()
+    except KeyboardInterrupt:  # uvicorn has shut down already, and raises it once more
+        return
+    except SystemExit:  # uvicorn's way to say that it could not start
+        if server.started:
+            raise
+    if not server.started:
+        sys.exit(
+            f"could not serve on {host}:{port}; uvicorn's log says why (if the port is taken,"
+            " choose another: port=, or --port on the command line)"
+        )
+
+
+def _make_server(config: uvicorn.Config, scheme: str, drain: Drain | None) -> uvicorn.Server:
+    """A uvicorn server that says where it listens, and drains before it stops."""
+    import uvicorn  # noqa: PLC0415 - optional, and here by now
+
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -92,26 +114,10 @@ def run(
                 await _until(lambda: self.force_exit, drain, grace=timeout * DRAIN_SHARE)
             await super().shutdown(sockets)
 
-        def _log_started_message(self, *_listeners: object) -> None:
+        def _log_started_message(self, listeners: Any) -> None:
             """Leave it to the line above, which knows the scheme; the rest of the log stays."""
 
-    options: dict[str, Any] = {
-        "timeout_graceful_shutdown": GRACEFUL_SHUTDOWN_TIMEOUT,
-        **uvicorn_options,
-    }
-    server = Server(uvicorn.Config(app, host=host, port=port, **options))
-    try:
-        server.run()
-    except KeyboardInterrupt:  # uvicorn has shut down already, and raises it once more
-        return
-    except SystemExit:  # uvicorn's way to say that it could not start
-        if server.started:
-            raise
-    if not server.started:
-        sys.exit(
-            f"could not serve on {host}:{port}; uvicorn's log says why (if the port is taken,"
-            " choose another: port=, or --port on the command line)"
-        )
+    return Server(config)
 
 
 async def _until(is_enough: Callable[[], bool], drain: Drain, *, grace: float) -> None:
