@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = {str(page.relative_to(DOCS)): page.read_text("utf-8") for page in DOCS.rglob("*.md")}
+PAGES = {page.relative_to(DOCS).as_posix(): page.read_text("utf-8") for page in DOCS.rglob("*.md")}
 each_page = pytest.mark.parametrize("page", PAGES)
 
 
