@@ -35,8 +35,8 @@ each_page = pytest.mark.parametrize("page", PAGES)
 # ------------------------------------------------------------------------------- plain Markdown
 
 
-# Written before this rule; their next change mends them.
-NOT_YET_PLAIN = {"how-to/test-a-handler.md", "reference/options.md"}
+# Written before this rule; its next change mends it.
+NOT_YET_PLAIN = {"how-to/test-a-handler.md"}
 
 
 def plain(page: str) -> str:

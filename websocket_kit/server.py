@@ -9,8 +9,9 @@ import anyio
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    import uvicorn
     from starlette.types import ASGIApp
 
 __all__ = ["run"]
@@ -75,31 +76,11 @@ def run(
         msg = "run() serves in this process: for reload and workers use 'uvicorn module:app'"
         raise ValueError(msg)
 
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            for server in getattr(self, "servers", []):
-                for listening in server.sockets:
-                    secure = "s" if self.config.is_ssl else ""
-                    where = _address(scheme + secure, listening.getsockname())
-                    print(f"Serving on {where} (Ctrl+C stops it)", flush=True)  # noqa: T201 - its job
-
-        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            if drain is not None:
-                for server in getattr(self, "servers", []):  # nobody new meanwhile
-                    server.close()
-                timeout = self.config.timeout_graceful_shutdown or GRACEFUL_SHUTDOWN_TIMEOUT
-                await _until(lambda: self.force_exit, drain, grace=timeout * DRAIN_SHARE)
-            await super().shutdown(sockets)
-
-        def _log_started_message(self, *_listeners: object) -> None:
-            """Leave it to the line above, which knows the scheme; the rest of the log stays."""
-
     options: dict[str, Any] = {
         "timeout_graceful_shutdown": GRACEFUL_SHUTDOWN_TIMEOUT,
         **uvicorn_options,
     }
-    server = Server(uvicorn.Config(app, host=host, port=port, **options))
+    server = _make_server(uvicorn.Config(app, host=host, port=port, **options), scheme, drain)
     try:
         server.run()
     except KeyboardInterrupt:  # uvicorn has shut down already, and raises it once more
@@ -112,6 +93,33 @@ def run(
             f"could not serve on {host}:{port}; uvicorn's log says why (if the port is taken,"
             " choose another: port=, or --port on the command line)"
         )
+
+
+def _make_server(config: uvicorn.Config, scheme: str, drain: Drain | None) -> uvicorn.Server:
+    """A server that says where it serves, and drains before it stops."""
+    import uvicorn  # noqa: PLC0415 - as in run()
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            for server in getattr(self, "servers", []):
+                for listening in server.sockets:
+                    secure = "s" if self.config.is_ssl else ""
+                    where = _address(scheme + secure, listening.getsockname())
+                    print(f"Serving on {where} (Ctrl+C stops it)", flush=True)  # noqa: T201 - its job
+
+        def _log_started_message(self, listeners: Sequence[socket.SocketType]) -> None:
+            """Leave it to the line above, which knows the scheme; the rest of the log stays."""
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            if drain is not None:
+                for server in getattr(self, "servers", []):  # nobody new meanwhile
+                    server.close()
+                timeout = self.config.timeout_graceful_shutdown or GRACEFUL_SHUTDOWN_TIMEOUT
+                await _until(lambda: self.force_exit, drain, grace=timeout * DRAIN_SHARE)
+            await super().shutdown(sockets)
+
+    return Server(config)
 
 
 async def _until(is_enough: Callable[[], bool], drain: Drain, *, grace: float) -> None:
