@@ -18,16 +18,14 @@ from websocket_kit.closing import HeadersLike, encode_headers
 from websocket_kit.errors import shorten
 
 from ._profiles import PROFILES, Profile, ServerName, make_scope
-from ._running import Running, others_blocked, where
-from ._server import Server
+from ._running import LONGEST, Running, calm_down, where
+from ._server import IllegalEventError, Server
 from ._target import Target, as_app
-from .failures import HandshakeRejected, LeftOver
+from .failures import HandshakeRejected
 from .peer import Peer
 
 # How many of the messages that nobody read a text shows.
 MAX_SHOWN = 3
-# The longest that seeing a handler out after a failed test waits at each step, in seconds.
-LONGEST = 1.0
 
 
 def connect(  # noqa: PLR0913 - its options are keywords
@@ -87,15 +85,16 @@ def connect(  # noqa: PLR0913 - its options are keywords
         ...         await peer.send("hi")
         ...         await peer.expect("hi")
     """
+    _check_types(path=path, state=state, buffer=buffer, strict=strict, inputs=inputs)
     both = set(inputs or ()) & set(more_inputs)
     if both:
         msg = f"the input {min(both)!r} is there twice: as a keyword and in inputs"
         raise TypeError(msg)
-    if server not in PROFILES:
+    if server not in list(PROFILES):  # it may not be hashable
         msg = f"there is no server {server!r} (there are {', '.join(PROFILES)})"
         raise ValueError(msg)
-    if isinstance(buffer, bool) or not isinstance(buffer, int) or buffer < 0:
-        msg = f"buffer is 0 or more messages, not {buffer!r}"
+    if buffer < 0:
+        msg = f"buffer is 0 or more messages, not {buffer}"
         raise ValueError(msg)
     names = sys._getframe(1).f_locals
     app = as_app(target, {**(inputs or {}), **more_inputs}, names)
@@ -103,6 +102,24 @@ def connect(  # noqa: PLR0913 - its options are keywords
         PROFILES[server], path, encode_headers(headers), check_subprotocols(subprotocols), state
     )
     return _Connection(app, PROFILES[server], scope, check_timeout(timeout), buffer, strict=strict)
+
+
+_TYPES: dict[str, tuple[type, str]] = {
+    "path": (str, "a string"),
+    "state": (Mapping, "a mapping, as lifespan() gives it"),
+    "buffer": (int, "an int"),
+    "strict": (bool, "True or False"),
+    "inputs": (Mapping, "a mapping of names to values"),
+}
+
+
+def _check_types(**options: object) -> None:
+    for name, value in options.items():
+        tp, what = _TYPES[name]
+        fits = isinstance(value, tp) and (tp is bool or not isinstance(value, bool))
+        if not fits and not (value is None and tp is Mapping):
+            msg = f"{name} is {what}, not {value!r}"
+            raise TypeError(msg)
 
 
 def _make_scope(
@@ -171,7 +188,7 @@ class _Connection(AbstractAsyncContextManager[Peer]):
         app = self._app
         running = self._running = Running(lambda: app(server.scope, server.receive, server.send))
         running.on_end(lambda: server.finish(crashed=running.error is not None))
-        peer = self._peer = Peer(server, running, self._timeout)
+        peer = self._peer = Peer(server, running, self._timeout, strict=self._strict)
         try:
             rejection = await peer.answered()
             if rejection is None:
@@ -197,53 +214,51 @@ class _Connection(AbstractAsyncContextManager[Peer]):
             if error is None:
                 await self._see_out(self._timeout)
             elif not isinstance(error, GeneratorExit):  # in which nothing can be awaited
+                longest = LONGEST if self._timeout is None else min(self._timeout, LONGEST)
                 with anyio.CancelScope(shield=True):
-                    await self._see_out(min(self._timeout or LONGEST, LONGEST))
+                    await self._see_out(longest)
         finally:
             running.cancel()
         if error is None:
             self._raise_what_is_wrong()
-        elif running.error not in {None, error} and self._peer.take_crash() is not None:
-            error.add_note(f"The handler {running}, too.")
+        elif running.error is not error and self._peer.take_crash() is not None:
+            error.add_note(f"Beside that, the handler {running}")
 
     async def _see_out(self, timeout: float | None) -> None:
         """Close if that is still to do, see the handler to its end, and note what is left."""
         running, server = self._running, self._server
-        with anyio.move_on_after(timeout):
-            await others_blocked()
+        await calm_down()
         self._problems += _unread(self._peer.unread())
         server.close(1000, "")
-        with anyio.move_on_after(timeout):
-            await running.wait()
-            await others_blocked()
+        await running.wait(timeout)
+        await calm_down()
         if not running.done:
             self._problems.append(
                 f"the handler has not ended {timeout:g} s after its peer left; it is {running}"
             )
             running.cancel()
-            with anyio.move_on_after(timeout):
-                await running.wait()
+            await running.wait(timeout)
+        elif running.cancelled_itself:
+            self._problems.append("the handler was cancelled, and not by its peer")
         tasks = running.leftover_tasks()
-        self._problems += [f"a task it started goes on: {_describe(task)}" for task in tasks]
+        if not running.cancelled:  # that is excused, with what it causes
+            self._problems += [f"a task it started goes on: {_describe(task)}" for task in tasks]
         for task in tasks:
             task.cancel()
         if tasks:
-            with anyio.move_on_after(timeout):
-                await others_blocked()
-        self._problems += [f"ASGI does not allow {what}" for what in server.complaints]
+            await calm_down()
+        self._problems += server.complaints
 
     def _raise_what_is_wrong(self, *notes: str) -> None:
         """Raise the handler's own exception if the test hasn't met it, else what is left over."""
         __tracebackhide__ = True
         crash = self._peer.take_crash()
-        if crash is not None:
-            for note in notes:
-                crash.add_note(note)
-            raise crash
-        if self._problems and self._strict:
-            listed = "".join(f"\n- {problem}" for problem in self._problems)
-            what = f"something is left (strict=False allows it):{listed}"
-            raise self._peer.failure(what, "nothing left", self._problems, LeftOver)
+        if crash is None or isinstance(crash, IllegalEventError):
+            self._peer.raise_left_over(self._problems, crash)
+            return
+        for note in notes:
+            crash.add_note(note)
+        raise crash
 
 
 def _unread(messages: list[str | bytes]) -> list[str]:

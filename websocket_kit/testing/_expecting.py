@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from enum import Enum
@@ -24,6 +25,9 @@ def make_check(expected: Any) -> tuple[str, Check]:
         return f"a match of {pattern.pattern!r}", lambda m: _match(pattern, m)
     if callable(expected) and not isinstance(expected, Enum):
         name = getattr(expected, "__name__", repr(expected))
+        if inspect.iscoroutinefunction(expected):
+            msg = f"expect() takes a plain function, and {name}() is async"
+            raise TypeError(msg)
         return f"a message that {name}() is true of", lambda m: (expected(m), m)
     is_bytes = isinstance(expected, (bytearray, memoryview))
     value = bytes(cast("bytes", expected)) if is_bytes else expected

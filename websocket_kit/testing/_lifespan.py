@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,20 +11,18 @@ import anyio
 
 from websocket_kit._options import check_timeout
 
-from ._running import Running
+from ._running import LONGEST, Running, calm_down
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message
-
-# The longest that the shutdown may take after a failed test, in seconds.
-LONGEST = 1.0
+    from starlette.types import Message
 
 
 class _Exchange:
     """The lifespan protocol's two questions and the app's answers."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: Callable[..., Awaitable[object]]) -> None:
         self.state: dict[str, Any] = {}
+        self.heard = False
         self._app = app
         self._asked: deque[Message] = deque()
         self._answers: dict[str, Message] = {}
@@ -41,6 +39,7 @@ class _Exchange:
     async def _receive(self) -> Message:
         while not self._asked:
             await self._changed.wait()
+        self.heard = True
         return self._asked.popleft()
 
     async def _send(self, message: Message) -> None:
@@ -56,17 +55,22 @@ class _Exchange:
         self._asked.append({"type": f"lifespan.{question}"})
         self._notify()
         with anyio.move_on_after(timeout):
-            while question not in self._answers and not self.running.done:
+            while not self._is_over(question):
                 await self._changed.wait()
+        if not self._is_over(question):
+            await calm_down()  # an answer at the deadline is in time
+        if self._is_over(question):
             return self._answers.get(question)
         msg = f"the app has not answered lifespan.{question} in {timeout:g} s; it is {self.running}"
         raise TimeoutError(msg)
 
+    def _is_over(self, question: str) -> bool:
+        return question in self._answers or self.running.done
+
     async def check(self, answer: Message | None, timeout: float | None) -> None:
         """Raise if the answer is a failure: what the app raises then, if it does."""
         if answer is None or answer["type"].endswith(".failed"):
-            with anyio.move_on_after(timeout):
-                await self.running.wait()
+            await self.running.wait(timeout)
         if self.running.error is not None:
             raise self.running.error
         if answer is not None and answer["type"].endswith(".failed"):
@@ -79,7 +83,9 @@ class _Exchange:
 
 
 @asynccontextmanager
-async def lifespan(app: ASGIApp, *, timeout: float | None = 1.0) -> AsyncGenerator[dict[str, Any]]:
+async def lifespan(
+    app: Callable[..., Awaitable[object]], *, timeout: float | None = 1.0
+) -> AsyncGenerator[dict[str, Any]]:
     """Run an app's lifespan around a test, as a server does around serving.
 
     Args:
@@ -102,7 +108,7 @@ async def lifespan(app: ASGIApp, *, timeout: float | None = 1.0) -> AsyncGenerat
     running = exchange.running
     try:
         answer = await exchange.ask("startup", timeout)
-        if answer is None:  # an app that knows no lifespan raises or returns at its sight
+        if answer is None and not exchange.heard:  # it knows no lifespan, and raises or returns
             yield {}
             return
         await exchange.check(answer, timeout)
@@ -112,8 +118,9 @@ async def lifespan(app: ASGIApp, *, timeout: float | None = 1.0) -> AsyncGenerat
             raise
         except BaseException as error:
             try:
+                longest = LONGEST if timeout is None else min(timeout, LONGEST)
                 with anyio.CancelScope(shield=True):
-                    await exchange.shut_down(min(timeout or LONGEST, LONGEST))
+                    await exchange.shut_down(longest)
             except Exception as other:  # noqa: BLE001 - what the test raised goes before it
                 error.add_note(f"The lifespan's shutdown failed, too: {other!r}")
             raise

@@ -11,18 +11,26 @@ import contextvars
 import linecache
 import sys
 import sysconfig
+import traceback
 import weakref
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import FrameType
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import anyio
 
+from websocket_kit.errors import cut
+
+Tasks: TypeAlias = weakref.WeakKeyDictionary[asyncio.Task[Any], None]  # a set that keeps its order
+
 # The tasks that the app of this context has started (asyncio; trio's can't outlive their nursery).
-_started: contextvars.ContextVar[weakref.WeakSet[asyncio.Task[Any]] | None] = (
-    contextvars.ContextVar("websocket_kit_started", default=None)
+_started: contextvars.ContextVar[Tasks | None] = contextvars.ContextVar(
+    "websocket_kit_started", default=None
 )
+# How long it may take until every other task is blocked, and what is shielded may last, in seconds.
+LONGEST = 1.0
+
 # The tasks that wait for others to be blocked: they wait for each other too, and count as blocked.
 _waiting: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
 
@@ -34,17 +42,18 @@ class Running:
         done: Whether it has ended.
         error: What it raised; None for a cancellation.
         cancelled: Whether it ended because it was cancelled.
+        cancelled_itself: Whether that was no cancellation of ours.
     """
 
     def __init__(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         """Start it."""
         self.done = False
         self.error: BaseException | None = None
-        self.cancelled = False
+        self.cancelled = self.cancelled_itself = False
         self._coroutine: Coroutine[Any, Any, Any] = call()
         self._scope = anyio.CancelScope()
         self._ended = anyio.Event()
-        self._tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+        self._tasks: Tasks = weakref.WeakKeyDictionary()
         self._on_end: list[Callable[[], None]] = []
         if in_trio():
             import trio  # noqa: PLC0415 - optional, and here already
@@ -62,12 +71,13 @@ class Running:
         self._on_end.append(callback)
 
     async def _run(self) -> None:
+        __tracebackhide__ = True
         try:
             with self._scope:
                 await self._coroutine
             self.cancelled = self._scope.cancelled_caught
         except anyio.get_cancelled_exc_class():
-            self.cancelled = True
+            self.cancelled = self.cancelled_itself = True
             raise
         except BaseException as error:  # noqa: BLE001 - the test raises it
             self.error = error
@@ -77,9 +87,12 @@ class Running:
             for callback in self._on_end:
                 callback()
 
-    async def wait(self) -> None:
-        """Wait until it has ended."""
-        await self._ended.wait()
+    async def wait(self, timeout: float | None) -> None:
+        """Wait until it has ended, for so long at most; an end at the deadline is in time."""
+        with anyio.move_on_after(timeout):
+            await self._ended.wait()
+        if not self.done:
+            await calm_down()
 
     def cancel(self) -> None:
         """Cancel it."""
@@ -92,12 +105,20 @@ class Running:
     def __str__(self) -> str:
         """What it is doing, or how it ended."""
         if self.error is not None:
-            return f"crashed with {type(self.error).__name__}: {self.error}"
+            return f"crashed with {summary(self.error)}{_where_raised(self.error)}"
         if self.cancelled:
             return "cancelled"
         if self.done:
             return "finished"
         return f"running {where(self._coroutine)}"
+
+
+def summary(error: BaseException) -> str:
+    """An error on one line."""
+    text = str(error)
+    line = cut(text.strip().partition("\n")[0])
+    name = type(error).__name__
+    return f"{name}: {line}{'' if line == text else '…'}" if text else name
 
 
 def in_trio() -> bool:
@@ -117,7 +138,7 @@ class _WatchingFactory:
         task = make(loop, coroutine, **options)
         tasks = _started.get()
         if tasks is not None:
-            tasks.add(task)
+            tasks[task] = None
         return task
 
 
@@ -129,6 +150,12 @@ def _watch_tasks(loop: asyncio.AbstractEventLoop) -> None:
     factory: Any = loop.get_task_factory()
     if not isinstance(factory, _WatchingFactory):
         loop.set_task_factory(_WatchingFactory(factory))
+
+
+async def calm_down() -> None:
+    """Let all that can happen now happen, but for tasks that are never blocked."""
+    with anyio.move_on_after(LONGEST):
+        await others_blocked()
 
 
 async def others_blocked() -> None:
@@ -169,10 +196,18 @@ def where(coroutine: Any) -> str:
     """At which line a coroutine waits: the user's innermost, rather than a library's."""
     frames = _frames(coroutine)
     if not frames:
-        return "(it has not begun)"
-    own = [frame for frame in frames if not _is_library(frame)]
-    frame = (own or frames)[-1]
-    path, line = Path(frame.f_code.co_filename), frame.f_lineno
+        return "somewhere"  # of an awaitable that is no coroutine
+    return _describe([(frame, frame.f_lineno) for frame in frames])
+
+
+def _where_raised(error: BaseException) -> str:
+    return " " + _describe(list(traceback.walk_tb(error.__traceback__)))
+
+
+def _describe(lines: list[tuple[FrameType, int]]) -> str:
+    own = [(frame, line) for frame, line in lines if not _is_library(frame)]
+    frame, line = (own or lines)[-1]
+    path = Path(frame.f_code.co_filename)
     if path.is_relative_to(Path.cwd()):
         path = path.relative_to(Path.cwd())
     source = linecache.getline(frame.f_code.co_filename, line).strip()

@@ -18,6 +18,7 @@ from anyio.lowlevel import checkpoint
 from starlette.datastructures import Headers
 
 from websocket_kit.closing import MAX_REASON_BYTES, CloseInfo, cut_reason, is_sendable_code
+from websocket_kit.errors import shorten
 
 from ._profiles import Profile
 from .transcript import Event, Record, Transcript
@@ -44,6 +45,10 @@ _AFTER = {
 
 class PeerGoneError(OSError):
     """What ``send`` raises when the peer is gone, on servers that say so."""
+
+
+class IllegalEventError(RuntimeError):
+    """What ``send`` raises for an event that ASGI doesn't allow then."""
 
 
 class Rejection(NamedTuple):
@@ -123,7 +128,7 @@ class Server:
         await checkpoint()
         kind = str(event.get("type")).removeprefix("websocket.")
         if kind not in _LEGAL[self._state]:
-            self._refuse(f"{event.get('type')!r} {_WHILE[self._state]}")
+            self._refuse(f"{shorten(event.get('type'))} {_WHILE[self._state]}")
         if kind == "send":
             await self._room()
             if self._faults and (fault := self._faults.popleft()) is not None:
@@ -136,7 +141,8 @@ class Server:
             return
         _HANDLERS[kind](self, event)
         self._record("<", event)
-        self._state = _AFTER.get((self._state, kind), self._state)
+        if not event.get("more_body"):
+            self._state = _AFTER.get((self._state, kind), self._state)
         self.notify()
 
     async def _room(self) -> None:
@@ -145,23 +151,24 @@ class Server:
         )
 
     def _refuse(self, what: str) -> None:
-        self.complaints.append(what)
-        msg = f"ASGI does not allow {what}"
-        raise RuntimeError(msg)
+        self.complaints.append(f"ASGI does not allow {what}")
+        raise IllegalEventError(self.complaints[-1])
 
     def _accept(self, event: Event) -> None:
         subprotocol = event.get("subprotocol")
         if subprotocol is not None and subprotocol not in self.scope["subprotocols"]:
-            what = f"subprotocol {subprotocol!r}, which was not offered"
+            what = f"subprotocol {shorten(subprotocol)}, which was not offered"
             if not self.profile.takes_unoffered:
                 self._refuse(what)
-            self.complaints.append(what)
+            self.complaints.append(f"ASGI does not allow {what}")
         self.accepted = event
 
     def _take(self, event: Event) -> None:
         text, data = event.get("text"), event.get("bytes")
         if (text is None) is (data is None):
-            self._refuse(f"a message with {'neither' if text is None else 'both'} text and bytes")
+            self._refuse(
+                f"a message with {'neither text nor' if text is None else 'both text and'} bytes"
+            )
         if text or data or self.profile.sends_empty:
             self.inbox.append(event)
 
@@ -281,7 +288,7 @@ class Server:
             self.end = CloseInfo(self.profile.crash_code if crashed else 1006, "", "server")
         elif self._state in {"connecting", "denying"}:
             if self._state == "denying":
-                self.complaints.append("a denial response without an end")
+                self.complaints.append("ASGI does not allow a denial response without an end")
             status = self.profile.crash_status if crashed else 403
             self.rejection = self.rejection or Rejection(status, Headers(), b"")
         self._state = "closed"

@@ -40,11 +40,11 @@ def as_app(target: Any, inputs: Mapping[str, Any], names: Mapping[str, Any]) -> 
         names: The names where ``connect`` is called, for annotations that are strings.
 
     Raises:
-        TypeError: It can't be called, an input is unknown or missing, or it takes its inputs from
-            the handshake.
-        InvalidRouteError: It is a function, but no handler.
+        TypeError: It can't be connected to, an input is unknown or missing, or it is an app, which
+            takes them from the handshake.
+        InvalidRouteError: It is no handler either.
     """
-    if not callable(target):
+    if _is_useless(target):
         msg = f"connect() takes a handler, a route, a router or an ASGI app, not {target!r}"
         raise TypeError(msg)
     if _is_asgi(target):
@@ -60,18 +60,39 @@ def as_app(target: Any, inputs: Mapping[str, Any], names: Mapping[str, Any]) -> 
 
 
 def _is_asgi(target: Any) -> bool:
-    """Whether a target is an app: an object of a class, or a function of scope, receive, send."""
-    is_partial = isinstance(target, functools.partial)
-    function: Any = cast("functools.partial[Any]", target).func if is_partial else target
-    if not inspect.isroutine(function):
+    """Whether a target is an app, or else a handler."""
+    function: Any = target
+    while isinstance(function, functools.partial):
+        function = cast("Any", function).func
+    parameters = list(inspect.signature(target).parameters.values())
+    names = [parameter.name for parameter in parameters[:3]]
+    if inspect.isroutine(function):
+        return names == _ASGI
+    # A handler may be an object, too. An app's first is the scope, whatever it calls the others.
+    is_async = inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+    named = bool(parameters) and parameters[0].kind is not inspect.Parameter.VAR_POSITIONAL
+    return not (is_async and named) or names[0] == "scope"
+
+
+def _is_useless(target: Any) -> bool:
+    """Whether it can't be called, or is a class that makes no ASGI app of scope, receive, send."""
+    if not isinstance(target, type):
+        return not callable(target)
+    try:
+        inspect.signature(target).bind(*_ASGI)
+    except (TypeError, ValueError):
         return True
-    return list(inspect.signature(target).parameters)[:3] == _ASGI
+    return False
 
 
 def _call_handler(handler: Any, inputs: Mapping[str, Any], names: Mapping[str, Any]) -> Target:
     name = handler_name(handler)
     parameters = list(inspect.signature(handler).parameters.values())
-    if parameters and is_starlettes(read_hints(handler, name, names).get(parameters[0].name)):
+    hints = read_hints(handler, name, names)
+    # @endpoint says what it takes in its signature only: its annotations are the function's.
+    if parameters and any(
+        map(is_starlettes, (hints.get(parameters[0].name), parameters[0].annotation))
+    ):
         known = {parameter.name: parameter.default for parameter in parameters[1:]}
         given = _fill_in(name, known, inputs)
 
@@ -84,6 +105,7 @@ def _call_handler(handler: Any, inputs: Mapping[str, Any], names: Mapping[str, A
     given = _fill_in(name, {item.name: item.default for item in signature.parameters}, inputs)
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        __tracebackhide__ = True
         ws: WebSocket[Any, Any] = WebSocket.__new__(WebSocket)
         set_up(ws, scope, receive, send, types, _SETTINGS)
         try:
@@ -97,6 +119,7 @@ def _call_handler(handler: Any, inputs: Mapping[str, Any], names: Mapping[str, A
 
 
 async def _raise(error: BaseException) -> None:
+    __tracebackhide__ = True
     raise error
 
 

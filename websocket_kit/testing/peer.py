@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Self, TypeVar, cast, overload
 
 import anyio
@@ -14,7 +13,6 @@ from starlette.websockets import WebSocketDisconnect
 from typing_extensions import TypeForm
 
 from websocket_kit import _casting
-from websocket_kit._ending import root
 from websocket_kit._options import check_timeout
 from websocket_kit.closing import CloseInfo, check_close
 from websocket_kit.errors import (
@@ -26,18 +24,22 @@ from websocket_kit.errors import (
 )
 
 from ._expecting import make_check
-from ._running import Running, others_blocked
+from ._running import Running, calm_down, summary
 from ._script import Step, parse_script, same
-from ._server import PeerGoneError, Rejection, Server, payload
-from .failures import ExpectationFailed, WaitTimeout
+from ._server import IllegalEventError, PeerGoneError, Rejection, Server, payload
+from .failures import ExpectationFailed, LeftOver, WaitTimeout
 from .transcript import Transcript
 
 T = TypeVar("T")
+
+_read_text = _casting.caster(str)
 
 # A default that every type checker takes for a parameter's own type.
 UNSET: Any = ...
 
 _NOTHING = "nothing"
+# How many things that are left a text shows.
+MAX_PROBLEMS = 10
 
 
 class Peer:
@@ -51,11 +53,14 @@ class Peer:
     after the messages before it, or else at the end of the ``async with``; once, as it is.
     """
 
-    def __init__(self, server: Server, running: Running, timeout: float | None) -> None:
+    def __init__(
+        self, server: Server, running: Running, timeout: float | None, *, strict: bool
+    ) -> None:
         """Take an end of a connection; ``connect`` does that."""
         self._server = server
         self._running = running
         self._timeout = timeout
+        self._strict = strict
         self._crash_told = False
         self._end_told = False
         self._excused: int | None = None  # how many messages were unread when excused
@@ -118,8 +123,9 @@ class Peer:
         __tracebackhide__ = True
         encoded = _casting.encode(message)
         await checkpoint()
-        with self._wait(timeout, "that the handler receives"):
-            await self._server.until(lambda: self._server.has_room() or not self.open)
+        await self._until(
+            lambda: self._server.has_room() or not self.open, timeout, "the handler to receive"
+        )
         if not self.open:
             await self._meet_the_end("send")
         self._server.push(encoded)
@@ -213,10 +219,13 @@ class Peer:
     async def __anext__(self) -> str:
         """The next message; what the handler raised comes out of the loop."""
         __tracebackhide__ = True
-        try:
-            return await self.receive()
-        except WebSocketHandshakeError:
-            raise StopAsyncIteration from None
+        await checkpoint()
+        await self._next(UNSET, "a message or the end")
+        if not self._server.inbox:
+            await self._note_the_end()
+            raise StopAsyncIteration
+        text: str = _read_text(self._take())
+        return text
 
     # -------------------------------------------------------------------------------- expectations
 
@@ -261,14 +270,14 @@ class Peer:
         __tracebackhide__ = True
         what, check = make_check(expected)
         message = await self._receive(timeout, what)
-        cause: Exception | None = None
+        why = ""
         try:
             passed, result = check(message)
         except WebSocketCastError as error:
-            passed, result, cause = False, None, error
+            passed, result, why = False, None, f" ({summary(error)})"
         if not passed:
-            text = f"expected {what}, received {shorten(message)}"
-            raise self.failure(text, expected, message) from cause
+            text = f"expected {what}, received {shorten(message)}{why}"
+            raise self.failure(text, expected, message)
         return result
 
     async def expect_close(
@@ -299,7 +308,7 @@ class Peer:
             message = payload(self._server.inbox[0])
             text = f"expected {wanted}, received the message {shorten(message)}"
             raise self.failure(text, wanted, message)
-        await self._calm_down()
+        await calm_down()
         self._end_told = True
         info = cast("CloseInfo", self._server.end)
         if code not in {None, info.code} or reason not in {None, info.reason}:
@@ -323,16 +332,16 @@ class Peer:
         """
         __tracebackhide__ = True
         check_timeout(within)
-        await self._calm_down()
+        await calm_down()
         if within and not self._has_news():
             with anyio.move_on_after(within):
                 await self._server.until(self._has_news)
+            await calm_down()
         if self._server.inbox:
             message = payload(self._server.inbox[0])
             text = f"expected nothing within {within:g} s, received {shorten(message)}"
             raise self.failure(text, _NOTHING, message)
         if self._has_news():
-            await self._calm_down()
             self._raise_crash()
             info = cast("CloseInfo", self._server.end)
             text = f"expected nothing within {within:g} s, received {_describe(info)}"
@@ -414,8 +423,7 @@ class Peer:
         check_timeout(grace)
         self._excuse()
         self._server.shut_down()
-        with anyio.move_on_after(grace):
-            await self._running.wait()
+        await self._running.wait(grace)
         if not self._running.done:
             await self.cancel()
 
@@ -445,8 +453,7 @@ class Peer:
             WaitTimeout: It hasn't in time.
         """
         __tracebackhide__ = True
-        with self._wait(timeout, "the handler's end"):
-            await self._running.wait()
+        await self._until(lambda: self._running.done, timeout, "the handler's end")
 
     # ------------------------------------------------------------------------------------- scripts
 
@@ -500,6 +507,9 @@ class Peer:
         await self._next(timeout, wanted)
         if not self._server.inbox:
             await self._meet_the_end("receive")
+        return self._take()
+
+    def _take(self) -> str | bytes:
         event = self._server.inbox.popleft()
         self._server.notify()
         return payload(event)
@@ -507,34 +517,24 @@ class Peer:
     async def _next(self, timeout: float | None, wanted: str) -> None:
         """Wait until a message or the end is there."""
         __tracebackhide__ = True
-        with self._wait(timeout, wanted):
-            await self._server.until(lambda: bool(self._server.inbox) or not self.open)
+        await self._until(lambda: bool(self._server.inbox) or not self.open, timeout, wanted)
 
-    @contextmanager
-    def _wait(self, timeout: float | None, wanted: str) -> Generator[None]:
-        """Bound a wait."""
+    async def _until(self, true: Callable[[], bool], timeout: float | None, wanted: str) -> None:
+        """Wait until something is true, or fail; what happens at the deadline is in time."""
         __tracebackhide__ = True
         seconds = self._timeout if cast("object", timeout) is ... else check_timeout(timeout)
-        if seconds is None:
-            yield
-            return
-        with anyio.move_on_after(seconds) as scope:
-            yield
-        if scope.cancelled_caught:
+        with anyio.move_on_after(seconds):
+            await self._server.until(true)
+        if not true():
+            await calm_down()
+        if not true():
             text = f"waited {seconds:g} s for {wanted}, and nothing came"
             raise self.failure(text, wanted, _NOTHING, WaitTimeout)
-
-    async def _calm_down(self) -> None:
-        """Let all that can happen now happen, but for tasks that never stop."""
-        with anyio.move_on_after(self._timeout):
-            await others_blocked()
 
     async def _meet_the_end(self, doing: str) -> None:
         """Raise what the end of the connection is to the test."""
         __tracebackhide__ = True
-        await self._calm_down()
-        self._end_told = True
-        self._raise_crash()
+        await self._note_the_end()
         info = cast("CloseInfo", self._server.end)
         if info.by == "peer":
             msg = f"cannot {doing}: this end has closed the connection"
@@ -543,11 +543,31 @@ class Peer:
         error.args = (f"cannot {doing}: the handler's end is over: {_describe(info)}",)
         raise error
 
+    async def _note_the_end(self) -> None:
+        """Learn of the end of the connection, and raise what the handler raised."""
+        __tracebackhide__ = True
+        await calm_down()
+        self._end_told = True
+        self._raise_crash()
+
     def _raise_crash(self) -> None:
         __tracebackhide__ = True
         crash = self.take_crash()
-        if crash is not None:
+        if isinstance(crash, IllegalEventError):
+            self.raise_left_over(self._server.complaints, crash)
+        elif crash is not None:
             raise crash
+
+    def raise_left_over(self, problems: list[str], cause: BaseException | None = None) -> None:
+        """Raise what ``strict`` forbids, if there is any."""
+        __tracebackhide__ = True
+        if problems and self._strict:
+            shown = problems[:MAX_PROBLEMS]
+            if len(problems) > MAX_PROBLEMS:
+                shown.append(f"and {len(problems) - MAX_PROBLEMS} more")
+            listed = "".join(f"\n- {problem}" for problem in shown)
+            what = f"something is left (strict=False allows it):{listed}"
+            raise self.failure(what, "nothing left", problems, LeftOver) from cause
 
     def take_crash(self) -> BaseException | None:
         """What the handler raised, if the test hasn't been told and it is worth telling."""
@@ -555,14 +575,14 @@ class Peer:
         if error is None or self._crash_told:
             return None
         self._crash_told = True
-        goodbye = isinstance(root(error), (WebSocketDisconnect, PeerGoneError))
-        return None if goodbye and self._server.has_left else error
+        return None if self._server.has_left and _is_goodbye(error) else error
 
     async def answered(self) -> Rejection | None:
         """Wait until the handshake is answered: how it was refused, or None."""
         __tracebackhide__ = True
-        with self._wait(UNSET, "that the handler accepts"):
-            await self._server.until(lambda: self._server.answered)
+        await self._until(
+            lambda: self._server.answered, UNSET, "the handler to answer the handshake"
+        )
         return self._server.rejection
 
     def unread(self) -> list[str | bytes]:
@@ -583,6 +603,13 @@ class Peer:
         """A failure of the test, with the handler's state and the transcript."""
         so_far = Transcript(self._server.transcript)
         return kind(what, expected, received, str(self._running), so_far)
+
+
+def _is_goodbye(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        inner = cast("BaseExceptionGroup[BaseException]", error).exceptions
+        return all(map(_is_goodbye, inner))
+    return isinstance(error, (WebSocketDisconnect, PeerGoneError))
 
 
 def _describe(info: CloseInfo) -> str:

@@ -33,9 +33,9 @@ def backend(
 ) -> tuple[str, dict[str, Any]]:
     """What an ``anyio_backend`` fixture returns.
 
-    With virtual time every deadline and every ``anyio.sleep`` takes no real time, and a test sees
-    the same order of events at each run. Real sockets and threads don't work on it: work in a
-    thread is refused with a RuntimeError.
+    With virtual time every deadline and every ``anyio.sleep`` takes no real time. Real sockets and
+    threads don't work on it: work in a thread is refused with a RuntimeError. On asyncio a test
+    sees the same order of events at each run; trio shuffles what happens at the same moment.
 
     Args:
         name: The event loop; ``"trio"`` needs trio.

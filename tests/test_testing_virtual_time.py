@@ -1,0 +1,379 @@
+"""Virtual time on both event loops: what takes none, what is refused, what a spinning task does."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import sys
+import threading
+import time
+from typing import Any, Literal
+
+import anyio
+import anyio.to_thread
+import pytest
+import trio
+from anyio import current_time, sleep
+from anyio.lowlevel import checkpoint
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.concurrency import run_in_threadpool
+
+from websocket_kit import WebSocket
+from websocket_kit.testing import ExpectationFailed, WaitTimeout, backend, connect, run
+
+Name = Literal["asyncio", "trio"]
+on_both = pytest.mark.parametrize("name", ["asyncio", "trio"])
+REFUSED = (
+    "virtual time can't wait for a thread: run this test in real time, with"
+    " backend(..., virtual=False) or run(..., virtual=False)"
+)
+
+
+async def echo(ws: WebSocket) -> None:
+    async with ws:
+        async for message in ws:
+            await ws.send(message)
+
+
+async def impatient(ws: WebSocket) -> None:
+    async with ws:
+        await ws.receive(timeout=5)
+
+
+# ---------------------------------------------------------------------------------- takes no time
+
+
+@on_both
+def test_time_begins_at_zero_and_jumps(name: Name) -> None:
+    async def test() -> float:
+        assert current_time() == 0
+        await sleep(3600)
+        return current_time()
+
+    before = time.monotonic()
+    assert run(test, backend=name) == pytest.approx(3600)
+    assert time.monotonic() - before < 60
+
+
+@on_both
+def test_sleeps_end_in_their_order(name: Name) -> None:
+    order: list[int] = []
+
+    async def nap(seconds: int) -> None:
+        await sleep(seconds)
+        order.append(seconds)
+
+    async def test() -> None:
+        async with anyio.create_task_group() as tasks:
+            for seconds in (30, 10, 20):
+                tasks.start_soon(nap, seconds)
+
+    run(test, backend=name)
+    assert order == [10, 20, 30]
+
+
+@on_both
+def test_a_protocols_timeout_takes_no_time(name: Name) -> None:
+    async def test() -> float:
+        async with connect(impatient) as peer:
+            await peer.expect_close(3008, timeout=6)
+        return current_time()
+
+    assert run(test, backend=name) == pytest.approx(5)
+
+
+@on_both
+def test_each_run_has_a_time_of_its_own(name: Name) -> None:
+    async def test() -> float:
+        await sleep(1)
+        return current_time()
+
+    assert [run(test, backend=name) for _ in range(3)] == [pytest.approx(1)] * 3
+
+
+@on_both
+def test_real_time_is_real(name: Name) -> None:
+    async def test() -> None:
+        await sleep(0.05)
+
+    before = time.monotonic()
+    run(test, backend=name, virtual=False)
+    assert time.monotonic() - before >= 0.05
+
+
+def test_the_timers_of_asyncio_itself_are_virtual() -> None:
+    async def test() -> float:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.Event().wait(), timeout=60)
+        asyncio.get_running_loop().call_later(30, task_event.set)
+        await task_event.wait()
+        return asyncio.get_running_loop().time()
+
+    task_event = asyncio.Event()
+    assert run(test) == pytest.approx(90)
+
+
+def test_what_comes_from_outside_wakes_a_test_without_timers() -> None:
+    async def test() -> str:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[str] = loop.create_future()
+        threading.Thread(target=lambda: loop.call_soon_threadsafe(done.set_result, "hi")).start()
+        return await done
+
+    assert run(test) == "hi"
+
+
+# --------------------------------------------------------------------------------------- what it is
+
+
+def test_a_backend_is_what_anyio_takes() -> None:
+    name, options = backend("asyncio")
+    assert name == "asyncio"
+    assert list(options) == ["loop_factory"]
+    assert backend("asyncio", virtual=False) == ("asyncio", {})
+    assert backend("trio", virtual=False) == ("trio", {})
+    name, options = backend("trio")
+    assert name == "trio"
+    assert isinstance(options["clock"], trio.testing.MockClock)
+
+
+def test_there_are_two_backends() -> None:
+    wrong: Any = "curio"
+    with pytest.raises(ValueError, match="there is no backend 'curio'"):
+        backend(wrong)
+    with pytest.raises(ValueError, match="there is no backend 'curio'"):
+        run(sleep, 1, backend=wrong)
+
+
+def test_the_backend_trio_needs_trio(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "trio", None)
+    with pytest.raises(ImportError, match="which is not installed: pip install trio"):
+        backend("trio")
+
+
+@on_both
+def test_run_passes_arguments_and_the_result_on(name: Name) -> None:
+    async def add(left: int, right: int) -> int:
+        await sleep(1)
+        return left + right
+
+    assert run(add, 2, 3, backend=name) == 5
+
+
+@on_both
+def test_what_the_function_raises_comes_out_as_it_is(name: Name) -> None:
+    async def test() -> None:
+        async with connect(echo) as peer:
+            await peer.send("hi")
+            await peer.expect("ho")
+
+    with pytest.raises(ExpectationFailed, match="expected 'ho', received 'hi'"):
+        run(test, backend=name)
+
+
+def test_run_does_not_nest() -> None:
+    async def test() -> None:
+        with pytest.raises(RuntimeError, match="Already running asyncio"):
+            run(sleep, 1)
+
+    run(test)
+
+
+@on_both
+def test_run_is_fit_for_hypothesis(name: Name) -> None:
+    examples: list[str] = []
+
+    async def talk(message: str) -> None:
+        async with connect(echo) as peer:
+            assert await peer.pair(message) == message
+        examples.append(message)
+
+    @settings(max_examples=20, database=None, deadline=None)
+    @given(message=st.text())
+    def check(message: str) -> None:
+        run(talk, message, backend=name)
+
+    check()
+    assert len(examples) >= 20
+
+
+# ------------------------------------------------------------------------------ threads are refused
+
+
+def use_a_thread() -> int:
+    return threading.get_ident()
+
+
+async def by_anyio() -> int:
+    return await anyio.to_thread.run_sync(use_a_thread)
+
+
+async def by_starlette() -> int:
+    return await run_in_threadpool(use_a_thread)
+
+
+async def by_asyncio() -> int:
+    return await asyncio.to_thread(use_a_thread)
+
+
+async def by_trio() -> int:
+    return await trio.to_thread.run_sync(use_a_thread)
+
+
+async def by_the_resolver() -> object:
+    return await asyncio.get_running_loop().getaddrinfo("localhost", 80, type=socket.SOCK_STREAM)
+
+
+THREADS: list[tuple[Name, Any]] = [
+    ("asyncio", by_anyio),
+    ("asyncio", by_starlette),
+    ("asyncio", by_asyncio),
+    ("asyncio", by_the_resolver),
+    ("trio", by_anyio),
+    ("trio", by_starlette),
+    ("trio", by_trio),
+]
+
+
+@pytest.mark.parametrize(("name", "call"), THREADS)
+def test_work_in_a_thread_is_refused(name: Name, call: Any) -> None:
+    with pytest.raises(RuntimeError) as caught:
+        run(call, backend=name)
+    assert str(caught.value) == REFUSED
+
+
+@pytest.mark.parametrize(("name", "call"), THREADS[:3] + THREADS[4:])
+def test_in_real_time_work_in_a_thread_is_done(name: Name, call: Any) -> None:
+    backend(name)  # which has the refusal in place
+    assert run(call, backend=name, virtual=False) != threading.get_ident()
+
+
+def test_the_refusal_is_put_in_place_once() -> None:
+    backend("trio")
+    before = (anyio.to_thread.run_sync, trio.to_thread.run_sync)
+    backend("trio")
+    assert (anyio.to_thread.run_sync, trio.to_thread.run_sync) == before
+
+
+@on_both
+def test_a_handler_that_works_in_a_thread_says_so(name: Name) -> None:
+    async def handler(ws: WebSocket) -> None:
+        async with ws:
+            await run_in_threadpool(use_a_thread)
+
+    async def test() -> None:
+        async with connect(handler) as peer:
+            await peer.receive()
+
+    with pytest.raises(RuntimeError, match="can't wait for a thread"):
+        run(test, backend=name)
+
+
+# ---------------------------------------------------------------------------------- spinning tasks
+
+
+async def spin(ws: WebSocket) -> None:
+    await ws.accept()
+    while True:
+        await checkpoint()
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("websocket_kit.testing.virtual_time.PATIENCE", 0.1)
+
+
+@on_both
+@pytest.mark.usefixtures("_impatient")
+def test_a_wait_that_a_spinning_handler_would_stop_ends(name: Name) -> None:
+    async def test() -> None:
+        async with connect(spin) as peer:
+            await peer.receive()
+
+    with pytest.raises(WaitTimeout, match="waited 1 s for a message"):
+        run(test, backend=name)
+
+
+@on_both
+@pytest.mark.usefixtures("_impatient")
+def test_a_spinning_handler_can_be_cancelled(name: Name) -> None:
+    async def test() -> None:
+        async with connect(spin, strict=False) as peer:
+            await peer.expect_nothing()
+            await peer.cancel()
+
+    run(test, backend=name)
+
+
+@on_both
+@pytest.mark.usefixtures("_impatient")
+def test_time_stands_still_while_the_tasks_are_busy_for_a_while_only(name: Name) -> None:
+    async def test() -> list[float]:
+        times = [current_time()]
+        began = time.monotonic()
+        while time.monotonic() - began < 0.05:
+            await checkpoint()
+        times.append(current_time())
+        await sleep(1)
+        times.append(current_time())
+        return times
+
+    assert run(test, backend=name) == [0, 0, pytest.approx(1)]
+
+
+@on_both
+@pytest.mark.usefixtures("_impatient")
+def test_one_long_step_is_no_spinning(name: Name) -> None:
+    async def test() -> float:
+        time.sleep(0.2)  # noqa: ASYNC251 - the long step
+        for _ in range(10):
+            await checkpoint()
+        return current_time()
+
+    assert run(test, backend=name) == 0
+
+
+@on_both
+def test_after_three_real_seconds_time_moves_on(name: Name) -> None:
+    async def test() -> float:
+        began = time.monotonic()
+        with anyio.move_on_after(1):
+            while True:
+                await checkpoint()
+        return time.monotonic() - began
+
+    assert 2.9 < run(test, backend=name) < 9
+
+
+def test_without_trio_the_kit_works_on_asyncio() -> None:
+    code = """
+import sys
+sys.modules["trio"] = None
+from websocket_kit.testing import backend, connect, lifespan, run
+
+async def echo(ws):
+    async with ws:
+        async for message in ws:
+            await ws.send(message)
+
+async def test():
+    async with lifespan(echo_app), connect(echo) as peer:
+        assert await peer.pair("hi") == "hi"
+        await peer.expect_nothing(within=60)
+
+async def echo_app(scope, receive, send):
+    pass
+
+run(test)
+try:
+    run(test, backend="trio")
+except ImportError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.stdout == (
+        "the backend 'trio' needs trio, which is not installed: pip install trio\n"
+    )
