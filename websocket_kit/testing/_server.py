@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import anyio
-from anyio.lowlevel import checkpoint
+from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint
 from starlette.datastructures import Headers
 
 from websocket_kit.closing import MAX_REASON_BYTES, CloseInfo, cut_reason, is_sendable_code
@@ -98,7 +98,8 @@ class Server:
 
     async def receive(self) -> Event:
         """ASGI's ``receive``."""
-        await checkpoint()
+        if self._coming:  # is had even with no time left, as from a server's queue
+            await cancel_shielded_checkpoint()
         try:
             await self.until(lambda: bool(self._coming))
         except anyio.get_cancelled_exc_class():
@@ -124,11 +125,7 @@ class Server:
         kind = str(event.get("type")).removeprefix("websocket.")
         if kind not in _LEGAL[self._state]:
             self._refuse(f"{event.get('type')!r} {_WHILE[self._state]}")
-        if kind == "send":
-            await self._room()
-            if self._faults and (fault := self._faults.popleft()) is not None:
-                self.has_left = True
-                raise fault
+        await self._hinder(event)
         if self.gone and self._state == "open":
             if self.profile.send_to_gone == "raises":
                 msg = "the peer is gone"
@@ -139,10 +136,16 @@ class Server:
         self._state = _AFTER.get((self._state, kind), self._state)
         self.notify()
 
-    async def _room(self) -> None:
+    async def _hinder(self, event: Event) -> None:
+        """Keep a legal event back: a message waits for room, and one that is to fail raises."""
+        if event["type"] != "websocket.send":
+            return
         await self.until(
             lambda: self.gone or len(self.inbox) < (self.buffer if self.stalled else MAX_WAITING)
         )
+        if self._faults and (fault := self._faults.popleft()) is not None:
+            self.has_left = True
+            raise fault
 
     def _refuse(self, what: str) -> None:
         self.complaints.append(what)
