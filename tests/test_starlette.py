@@ -100,13 +100,14 @@ async def test_wrap_takes_the_four_options() -> None:
     ("options", "error"),
     [({"max_messages": 1}, TypeError), ({"receive_timeout": -1}, ValueError)],
 )
-def test_wrap_refuses_a_bad_option(options: Any, error: type[Exception]) -> None:
+async def test_wrap_refuses_a_bad_option(options: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         wrap(StarletteWebSocket(*Server().asgi), **options)
 
 
-@pytest.mark.parametrize("socket", [None, {"type": "websocket"}, Server().websocket()])
-def test_wrap_takes_nothing_but_a_socket_of_starlettes(socket: Any) -> None:
+@pytest.mark.parametrize("what", ["None", "a scope", "a WebSocket of ours"])
+async def test_wrap_takes_nothing_but_a_socket_of_starlettes(what: str) -> None:
+    socket: Any = {"a scope": Server().scope, "a WebSocket of ours": Server().websocket()}.get(what)
     with pytest.raises(TypeError, match=r"takes a starlette\.websockets\.WebSocket"):
         wrap(socket)
 

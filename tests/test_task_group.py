@@ -325,8 +325,9 @@ async def test_the_first_error_of_the_servers_is_the_cause() -> None:
             tasks.start_soon(receive_all, ws)
             await wait_all_tasks_blocked()
             server.fails["websocket.send"] = first
+            with pytest.raises(WebSocketDisconnectError):
+                await ws.send("hi")
             server.push(OSError("also gone"))
-            await ws.send("hi")
     assert caught.value.__cause__ is first
 
 
