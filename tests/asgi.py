@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Container
 from typing import Any, TypeAlias
 
 import anyio
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from websocket_kit import WebSocket
 from websocket_kit.testing import _server, transcript
@@ -58,6 +59,19 @@ def denial(status: int, body: bytes = b"", *headers: tuple[bytes, bytes]) -> lis
         },
         {"type": "websocket.http.response.body", "body": body},
     ]
+
+
+def noted(app: ASGIApp, sent: list[Event]) -> ASGIApp:
+    """An app whose events are noted."""
+
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        async def note(event: Event) -> None:
+            sent.append(event)
+            await send(event)
+
+        await app(scope, receive, note)
+
+    return noting
 
 
 # -------------------------------------------------------------------------------------- the servers
