@@ -68,6 +68,8 @@ class Server:
         has_left: Whether the app may have been told so, by a fault too.
         buffer: How many messages may wait while the peer is stalled.
         stalled: Whether the peer has stopped reading.
+        held: Whether accept waits for the test to have its peer, so that what the test does first
+            comes before what the app does next.
         complaints: What the app did that ASGI doesn't allow.
         transcript: All events so far.
     """
@@ -82,7 +84,7 @@ class Server:
         self.rejection: Rejection | None = None
         self.end: CloseInfo | None = None
         self.gone = self.has_left = False
-        self.stalled = False
+        self.stalled = self.held = False
         self.complaints: list[str] = []
         self.transcript = Transcript()
         self._faults: deque[BaseException | None] = deque()
@@ -135,6 +137,8 @@ class Server:
         self._record("<", event)
         self._state = _AFTER.get((self._state, kind), self._state)
         self.notify()
+        if kind == "accept":
+            await self.until(lambda: not self.held)
 
     async def _hinder(self, event: Event) -> None:
         """Keep a legal event back: a message waits for room, and one that is to fail raises."""
