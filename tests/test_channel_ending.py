@@ -19,6 +19,7 @@ from websocket_kit import (
     WebSocketRoute,
     wrap,
 )
+from websocket_kit.testing import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -297,25 +298,25 @@ async def test_a_page_of_the_servers_own_gets_through_both_checks_of_its_origin(
     async def accepts(ws: WebSocket) -> None:
         await ws.accept()
 
-    server = Server(headers={"host": "example.com", "origin": "https://example.com"})
-    await WebSocketRoute("/", accepts)(*server.asgi)
-    assert server.sent == [accept(), close(1000)]
+    headers = {"host": "example.com", "origin": "https://example.com"}
+    async with connect(WebSocketRoute("/", accepts), headers=headers) as peer:
+        await peer.expect_close(1000)
 
 
 async def test_a_close_in_a_task_group_waits_until_the_servers_receive_is_free() -> None:
-    server = Server()
-    ws = server.websocket()
-    await ws.accept()
+    async def handler(ws: WebSocket) -> None:
+        async def receive() -> None:
+            with pytest.raises(WebSocketHandshakeError, match="this end has closed"):
+                await ws.receive()
 
-    async def receive() -> None:
-        with pytest.raises(WebSocketHandshakeError, match="this end has closed"):
-            await ws.receive()
+        await ws.accept()
+        async with ws.task_group() as tasks:
+            tasks.start_soon(receive)
+            await wait_all_tasks_blocked()
+            await ws.close(1001)
 
-    async with ws.task_group() as tasks:
-        tasks.start_soon(receive)
-        await wait_all_tasks_blocked()
-        await ws.close(1001)
-    assert server.sent == [accept(), close(1001)]
+    async with connect(handler) as peer:
+        await peer.expect_close(1001)
 
 
 async def test_a_goodbye_that_comes_while_a_close_waits_for_the_servers_receive_is_none() -> None:
@@ -342,8 +343,6 @@ async def test_a_goodbye_that_comes_while_a_close_waits_for_the_servers_receive_
 
 
 async def test_a_close_cancelled_before_the_server_has_it_is_sent_at_the_end() -> None:
-    server = Server()
-
     async def says_why(ws: WebSocket) -> None:
         await ws.accept()
         async with ws.task_group() as tasks:
@@ -354,8 +353,8 @@ async def test_a_close_cancelled_before_the_server_has_it_is_sent_at_the_end() -
             finally:
                 await ws.close(4000, "enough")
 
-    await WebSocketRoute("/", says_why)(*server.asgi)
-    assert server.sent == [accept(), close(4000, "enough")]
+    async with connect(WebSocketRoute("/", says_why)) as peer:
+        await peer.expect_close(4000, "enough")
 
 
 async def test_a_close_cancelled_after_the_server_has_it_is_not_sent_twice() -> None:
