@@ -114,8 +114,9 @@ class Watched(_server.Server):
                 self.complaints.append(f"close with {event['code']!r}, {event['reason']!r}")
         try:
             await super().send(event)
-        except _server.PeerGoneError:
-            self.told = event["type"] != "websocket.close"  # which may have been refused
+        except Exception:
+            # A close that raises may have been refused for its code.
+            self.told = self.told or (self.has_left and event["type"] != "websocket.close")
             raise
 
 
