@@ -739,21 +739,20 @@ async def test_a_group_can_follow_a_group() -> None:
 
 
 async def test_our_own_close_ends_a_pending_receive_with_a_plain_handshake_error() -> None:
-    async def handler(ws: WebSocket) -> None:
-        async def receive() -> None:
-            with pytest.raises(WebSocketHandshakeError, match="this end has closed") as caught:
-                await ws.receive()
-            assert not isinstance(caught.value, WebSocketDisconnectError)
+    server = Server()
+    ws = await accepted(server)
 
-        await ws.accept()
-        async with ws.task_group() as tasks:
-            tasks.start_soon(receive)
-            await wait_all_tasks_blocked()
-            await ws.close(1001)
-        assert ws.close_info == CloseInfo(1001, "", "server")
+    async def receive() -> None:
+        with pytest.raises(WebSocketHandshakeError, match="this end has closed") as caught:
+            await ws.receive()
+        assert not isinstance(caught.value, WebSocketDisconnectError)
 
-    async with connect(handler) as peer:
-        await peer.expect_close(1001)
+    async with ws.task_group() as tasks:
+        tasks.start_soon(receive)
+        await wait_all_tasks_blocked()
+        await ws.close(1001)
+    assert server.sent == [accept(), close(1001)]
+    assert ws.close_info == CloseInfo(1001, "", "server")
 
 
 async def test_our_own_close_ends_iteration_in_another_task() -> None:
