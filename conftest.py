@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvicorn
+from hypothesis import settings
 from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.myst import CodeBlockParser
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from types import FrameType, ModuleType
 
     from starlette.types import ASGIApp
+
+# How much Hypothesis tries: pytest --hypothesis-profile=thorough, as CI does for some tests.
+for profile, examples in {"quick": 15, "thorough": 100, "long": 10_000}.items():
+    settings.register_profile(profile, deadline=None, max_examples=examples)
+settings.load_profile("quick")
 
 BLOCK_TIMEOUT = 10.0
 _execute = PythonEvaluator()

@@ -335,6 +335,14 @@ async def test_a_router_mounts_into_a_router_of_starlettes_with_its_own_root_pat
     assert await first_message(proxied, "/proxy/ws/where") == "/proxy/ws/where"
 
 
+@pytest.mark.parametrize("mounted", [WebSocketRouter([where]), where])
+async def test_a_mount_works_where_the_server_keeps_its_root_path_out_of_the_path(
+    mounted: WebSocketRouter | WebSocketRoute,
+) -> None:
+    app = Starlette(routes=[Mount("/ws", mounted)])
+    assert await first_message(app, "/ws/where", root_path="/proxy") == "/ws/where"
+
+
 async def test_a_route_is_a_starlette_route() -> None:
     app = Starlette(routes=[echo, where])
     async with connect(app, "/echo/2?sep=-") as peer:

@@ -540,6 +540,20 @@ async def test_in_fastapi_the_websocket_need_not_come_first() -> None:
         await peer.expect_close(1000)
 
 
+async def test_in_fastapi_every_parameter_may_be_keyword_only() -> None:
+    app = FastAPI()
+
+    @app.websocket("/rooms/{room}")
+    @endpoint
+    async def chat(*, ws: WebSocket, room: str) -> None:
+        async with ws:
+            await ws.send(room)
+
+    server = Server(path="/rooms/lobby")
+    await app(*server.asgi)
+    assert server.sent == [accept(), text("lobby"), close(1000)]
+
+
 async def test_in_fastapi_the_websocket_may_have_any_name() -> None:
     app = FastAPI()
 

@@ -187,12 +187,15 @@ def read_signature(handler: Handler, names: Mapping[str, Any]) -> Signature:
     for layer in reversed(layers):
         declared.update(getattr(layer, _QUERIES, {}))
     hints = read_hints(handler, name, names)
-    receives, sends = message_types(name, next(iter(parameters), None), hints)
+    first = next(iter(parameters), None)
+    if first is not None and first.kind is inspect.Parameter.KEYWORD_ONLY:
+        first = None  # a route gives the WebSocket by position
+    receives, sends = message_types(name, first, hints)
     inputs = [_read_parameter(name, parameter, hints, declared) for parameter in parameters[1:]]
     unknown = declared.keys() - filled - {parameter.name for parameter in inputs}
     if unknown:
-        first = min(unknown)
-        msg = f"handler {name!r} has no parameter for @query({first!r}): add one named {first!r}"
+        lost = min(unknown)
+        msg = f"handler {name!r} has no parameter for @query({lost!r}): add one named {lost!r}"
         raise InvalidRouteError(msg)
     return Signature(name, receives, sends, tuple(inputs))
 
@@ -287,8 +290,8 @@ def message_types(
     Raises:
         InvalidRouteError: There is no such parameter, or it is something else.
     """
-    positional = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
-    if parameter is None or parameter.kind not in positional:
+    several = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    if parameter is None or parameter.kind in several:
         msg = f"handler {name!r} takes no WebSocket: make it the first parameter, 'ws: WebSocket'"
         raise InvalidRouteError(msg)
     tp = hints.get(parameter.name, WebSocket)

@@ -332,11 +332,16 @@ def route_path(scope: Scope) -> str:
     """The path below where the app is mounted.
 
     ``path`` holds ``root_path`` in front (ASGI specification, "HTTP Connection Scope"), though not
-    on every server.
+    on every server. There a mount of Starlette's, which adds its own path to ``root_path`` and
+    keeps the server's as ``app_root_path``, stands in ``path`` alone.
     """
     path: str = scope["path"]
     root: str = (scope.get("root_path") or "").rstrip("/")
-    return path[len(root) :] if root and (path + "/").startswith(root + "/") else path
+    servers: str = (scope.get("app_root_path") or "").rstrip("/")
+    for prefix in (root, root.removeprefix(servers)):
+        if prefix and (path + "/").startswith(prefix + "/"):
+            return path[len(prefix) :]
+    return path
 
 
 async def _serve_websocket(

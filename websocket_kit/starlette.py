@@ -171,6 +171,7 @@ def _make_endpoint(handler: Endpoint, settings: Settings, names: Mapping[str, An
     )
     types = check_types(name, *message_types(name, chosen, hints))
     key = chosen.name if chosen is not None else ""
+    by_name = chosen is not parameters[0] or parameters[0].kind is inspect.Parameter.KEYWORD_ONLY
 
     @functools.wraps(handler)
     async def run(*args: Any, **inputs: Any) -> None:
@@ -181,10 +182,10 @@ def _make_endpoint(handler: Endpoint, settings: Settings, names: Mapping[str, An
         if problem is not None:
             logger.warning("%s: rejected with HTTP 403: %s", name, problem)
             await finish(ws, WebSocketReject(403))
-        elif chosen is parameters[0]:
-            await serve(ws, handler(ws, *rest, **inputs), name)
-        else:
+        elif by_name:
             await serve(ws, handler(**{key: ws}, **inputs), name)
+        else:
+            await serve(ws, handler(ws, *rest, **inputs), name)
 
     # What the framework reads: a socket of its own where ours is asked for, and no annotation
     # left a string, which it would look up here.
