@@ -340,7 +340,7 @@ async def test_a_mount_works_where_the_server_keeps_its_root_path_out_of_the_pat
     mounted: WebSocketRouter | WebSocketRoute,
 ) -> None:
     app = Starlette(routes=[Mount("/ws", mounted)])
-    assert await first_message(app, "/ws/where", root_path="/proxy") == "/ws/where"
+    assert await first_message(with_scope(app, root_path="/proxy"), "/ws/where") == "/ws/where"
 
 
 async def test_a_route_is_a_starlette_route() -> None:

@@ -8,7 +8,7 @@ import anyio
 import pytest
 from anyio import current_time, sleep, sleep_forever, wait_all_tasks_blocked
 
-from tests.asgi import Call, Server, accept
+from tests.asgi import Call, Server, accept, close
 from websocket_kit import (
     CloseInfo,
     WebSocket,
