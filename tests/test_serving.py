@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import anyio
@@ -13,6 +14,7 @@ from anyio import current_time, sleep_forever, wait_all_tasks_blocked
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.routing import WebSocketRoute as StarletteRoute
+from starlette.types import ASGIApp
 from starlette.websockets import WebSocketDisconnect
 
 from tests.asgi import Event, Server, accept
@@ -29,6 +31,7 @@ from websocket_kit import (
     WebSocketTimeoutError,
     endpoint,
 )
+from websocket_kit.testing import HandshakeRejected, connect
 
 pytestmark = pytest.mark.anyio
 
@@ -38,30 +41,33 @@ Handler = Callable[[WebSocket], Awaitable[None]]
 # ------------------------------------------------------------------------------------ three ways
 
 
-async def serve_async_with(handler: Handler, server: Server) -> None:
-    async with WebSocket(*server.asgi) as ws:
-        await handler(ws)
+def serve_async_with(handler: Handler) -> ASGIApp:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        async with WebSocket(scope, receive, send) as ws:
+            await handler(ws)
+
+    return app
 
 
-async def serve_router(handler: Handler, server: Server) -> None:
+def serve_router(handler: Handler) -> ASGIApp:
     app = WebSocketRouter()
 
     @app.websocket("/")
     async def route(ws: WebSocket) -> None:
         await handler(ws)
 
-    await app(*server.asgi)
+    return app
 
 
-async def serve_endpoint(handler: Handler, server: Server) -> None:
+def serve_endpoint(handler: Handler) -> ASGIApp:
     @endpoint
     async def route(ws: WebSocket) -> None:
         await handler(ws)
 
-    await Starlette(routes=[StarletteRoute("/", route)])(*server.asgi)
+    return Starlette(routes=[StarletteRoute("/", route)])
 
 
-Serve = Callable[[Handler, Server], Awaitable[None]]
+Serve = Callable[[Handler], ASGIApp]
 WAYS: dict[str, Serve] = {
     "async with": serve_async_with,
     "router": serve_router,
@@ -69,6 +75,14 @@ WAYS: dict[str, Serve] = {
 }
 BOTH = pytest.mark.parametrize("serve", [serve_router, serve_endpoint], ids=["router", "endpoint"])
 ALL = pytest.mark.parametrize("serve", WAYS.values(), ids=WAYS)
+
+
+async def refusal(app: ASGIApp, **options: Any) -> HandshakeRejected:
+    """How an app refuses a peer that wants to connect."""
+    with pytest.raises(HandshakeRejected) as caught:
+        async with connect(app, **options):
+            pass
+    return caught.value
 
 
 def seen(events: list[Event]) -> Any:
@@ -166,19 +180,15 @@ CASES = {
 TABLE = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
-async def run(serve: Serve, handler: Handler, server: Server, case: Case) -> None:
-    """Serve, and see that the error is absorbed or comes out as the case says."""
-    absorbed = case.kept == EVERYWHERE or (case.kept == NOT_WITH and serve is not serve_async_with)
-    if absorbed:
-        await serve(handler, server)
-        return
+def comes_out(serve: Serve, case: Case) -> AbstractContextManager[object]:
+    """Expects that the error is absorbed or comes out, as the case says."""
+    if case.kept == EVERYWHERE or (case.kept == NOT_WITH and serve is not serve_async_with):
+        return nullcontext()
     assert case.error is not None
     is_group = "sub-exception" in str(case.error())
-    raised: Any = type(case.error())
     if is_group and case.kept == NOT_WITH:
-        raised = WebSocketDisconnectError
-    with pytest.raises(raised):
-        await serve(handler, server)
+        return pytest.raises(WebSocketDisconnectError)
+    return pytest.raises(type(case.error()))
 
 
 @ALL
@@ -190,10 +200,10 @@ async def test_after_accept_a_handlers_end_is_a_close(serve: Serve, case: Case) 
         if case.error is not None:
             raise case.error()
 
-    server = Server()
-    await run(serve, handler, server, case)
-    assert seen(server.sent) == case.after
-    assert "s3cret" not in repr(server.sent)
+    with comes_out(serve, case):
+        async with connect(serve(handler)) as peer:
+            await peer.expect_close(*case.after)
+            assert "s3cret" not in repr(peer.transcript)
 
 
 @BOTH
@@ -207,7 +217,8 @@ async def test_before_accept_it_is_an_http_status_or_a_plain_close(
             raise case.error()
 
     server = Server(denial=offers_denial)
-    await run(serve, handler, server, case)
+    with comes_out(serve, case):
+        await serve(handler)(*server.asgi)
     if not offers_denial:
         assert [event["type"] for event in server.sent] == ["websocket.close"]
     elif case.before is not None:
@@ -225,9 +236,9 @@ async def test_a_connection_that_is_over_is_sent_nothing_more(serve: Serve, case
         if case.error is not None:
             raise case.error()
 
-    server = Server()
-    await run(serve, handler, server, case)
-    assert seen(server.sent) == (4000, "enough")
+    with comes_out(serve, case):
+        async with connect(serve(handler)) as peer:
+            await peer.expect_close(4000, "enough")
 
 
 @ALL
@@ -243,7 +254,8 @@ async def test_a_peer_that_has_left_is_sent_nothing(serve: Serve, case: Case) ->
 
     server = Server()
     server.leave()
-    await run(serve, handler, server, case)
+    with comes_out(serve, case):
+        await serve(handler)(*server.asgi)
     assert server.tried == [accept()]
 
 
@@ -265,9 +277,9 @@ async def test_a_peer_that_leaves_is_absorbed_but_by_async_with(
     server.leave(1001)
     if serve is serve_async_with:
         with pytest.raises(WebSocketDisconnectError):
-            await serve(receive_for_ever, server)
+            await serve(receive_for_ever)(*server.asgi)
     else:
-        await serve(receive_for_ever, server)
+        await serve(receive_for_ever)(*server.asgi)
     assert server.sent == [accept()]
     assert caplog.messages == []
 
@@ -282,7 +294,7 @@ async def test_a_group_of_nothing_but_the_goodbye_is_absorbed(serve: Serve) -> N
 
     server = Server()
     server.leave()
-    await serve(handler, server)
+    await serve(handler)(*server.asgi)
     assert server.sent == [accept()]
 
 
@@ -294,10 +306,9 @@ async def test_an_error_after_the_peer_left_is_still_raised(serve: Serve) -> Non
         finally:
             raise ZeroDivisionError
 
-    server = Server()
-    server.leave()
     with pytest.raises(ZeroDivisionError):
-        await serve(handler, server)
+        async with connect(serve(handler)) as peer:
+            await peer.close()
 
 
 @BOTH
@@ -307,7 +318,7 @@ async def test_a_peer_that_left_before_the_handler_answered_is_sent_nothing(serv
 
     server = Server(connect=False)
     server.leave()
-    await serve(handler, server)
+    await serve(handler)(*server.asgi)
     assert server.tried == []
 
 
@@ -318,7 +329,7 @@ async def test_a_peer_that_left_before_the_handler_answered_is_sent_nothing(serv
 async def test_a_cancelled_handler_says_1012_and_the_cancellation_goes_on(serve: Serve) -> None:
     server = Server()
     with anyio.move_on_after(3) as scope:
-        await serve(receive_for_ever, server)
+        await serve(receive_for_ever)(*server.asgi)
     assert scope.cancelled_caught
     assert seen(server.sent) == (1012, "")
 
@@ -334,7 +345,7 @@ async def test_before_accept_a_cancelled_handler_says_503(
 ) -> None:
     server = Server(denial=offers_denial)
     with anyio.move_on_after(3) as scope:
-        await serve(wait_for_ever, server)
+        await serve(wait_for_ever)(*server.asgi)
     assert scope.cancelled_caught
     assert seen(server.sent) == status
 
@@ -344,7 +355,7 @@ async def test_a_handler_cancelled_while_it_accepts_says_1012(serve: Serve) -> N
     server = Server()
     server.stuck.add("websocket.accept")
     with anyio.move_on_after(3):
-        await serve(receive_for_ever, server)
+        await serve(receive_for_ever)(*server.asgi)
     assert server.tried[-1] == {"type": "websocket.close", "code": 1012, "reason": ""}
 
 
@@ -353,7 +364,7 @@ async def test_a_cancelled_handlers_close_takes_one_second_at_most(serve: Serve)
     server = Server()
     server.stuck.add("websocket.close")
     with anyio.move_on_after(3):
-        await serve(receive_for_ever, server)
+        await serve(receive_for_ever)(*server.asgi)
     assert current_time() == pytest.approx(4, abs=0.5)
 
 
@@ -361,7 +372,7 @@ async def test_a_cancelled_handlers_close_takes_one_second_at_most(serve: Serve)
 async def test_a_cancelled_handler_waits_one_second_for_the_handshake(serve: Serve) -> None:
     server = Server(connect=False)
     with anyio.move_on_after(3):
-        await serve(wait_for_ever, server)
+        await serve(wait_for_ever)(*server.asgi)
     assert server.tried == []
     assert current_time() == pytest.approx(4, abs=0.5)
 
@@ -378,7 +389,7 @@ async def test_a_close_that_blocks_takes_five_seconds_at_most(serve: Serve) -> N
     server = Server()
     server.stuck.add("websocket.close")
     start = current_time()
-    await serve(handler, server)
+    await serve(handler)(*server.asgi)
     assert current_time() - start == pytest.approx(5)
 
 
@@ -390,7 +401,7 @@ async def test_a_rejection_that_blocks_takes_five_seconds_at_most(serve: Serve) 
     server = Server()
     server.stuck.add("websocket.http.response.start")
     start = current_time()
-    await serve(handler, server)
+    await serve(handler)(*server.asgi)
     assert current_time() - start == pytest.approx(5)
 
 
@@ -408,7 +419,7 @@ async def test_a_task_that_a_handler_left_behind_cannot_accept_any_more(serve: S
             tasks.start_soon(accept_late, ws)
             await wait_all_tasks_blocked()
 
-        await serve(handler, server)
+        await serve(handler)(*server.asgi)
         server.push({"type": "websocket.connect"})
     assert seen(server.sent) == 403
 
@@ -421,11 +432,9 @@ async def test_a_rejections_body_and_headers_go_out(serve: Serve) -> None:
     async def handler(_: WebSocket) -> None:
         raise WebSocketReject(401, "who are you?", {"WWW-Authenticate": "Bearer"})
 
-    server = Server()
-    await serve(handler, server)
-    assert server.sent[0]["status"] == 401
-    assert (b"www-authenticate", b"Bearer") in server.sent[0]["headers"]
-    assert server.sent[1]["body"] == b"who are you?"
+    refused = await refusal(serve(handler))
+    assert (refused.status, refused.body) == (401, b"who are you?")
+    assert refused.headers["www-authenticate"] == "Bearer"
 
 
 @BOTH
@@ -433,10 +442,8 @@ async def test_a_403_with_a_body_goes_out_as_one(serve: Serve) -> None:
     async def handler(_: WebSocket) -> None:
         raise WebSocketReject(403, "members only")
 
-    server = Server()
-    await serve(handler, server)
-    assert server.sent[0]["status"] == 403
-    assert server.sent[1]["body"] == b"members only"
+    refused = await refusal(serve(handler))
+    assert (refused.status, refused.body) == (403, b"members only")
 
 
 @BOTH
@@ -444,10 +451,9 @@ async def test_an_http_exceptions_detail_is_the_body(serve: Serve) -> None:
     async def handler(_: WebSocket) -> None:
         raise HTTPException(401, "who are you?", {"WWW-Authenticate": "Bearer"})
 
-    server = Server()
-    await serve(handler, server)
-    assert server.sent[1]["body"] == b"who are you?"
-    assert (b"www-authenticate", b"Bearer") in server.sent[0]["headers"]
+    refused = await refusal(serve(handler))
+    assert (refused.status, refused.body) == (401, b"who are you?")
+    assert refused.headers["www-authenticate"] == "Bearer"
 
 
 # -------------------------------------------------------------------------------------------- logs
@@ -468,7 +474,8 @@ async def test_what_the_peer_did_wrong_is_one_line_at_info(
         assert error is not None
         raise error()
 
-    await serve(handler, Server())
+    async with connect(serve(handler)):
+        pass
     assert [(record.levelname, record.name) for record in caplog.records] == [
         ("INFO", "websocket_kit")
     ]
@@ -484,7 +491,7 @@ async def test_a_handler_that_never_answers_is_named_in_a_warning(
     async def handler(_: WebSocket) -> None:
         pass
 
-    await serve(handler, Server())
+    assert (await refusal(serve(handler))).status == 403
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert f"{serve.__name__}.<locals>.route returned without accepting" in caplog.messages[0]
 
@@ -502,7 +509,7 @@ async def test_a_handler_that_answers_is_not(
         else:
             raise WebSocketReject(404)
 
-    await serve(handler, Server())
+    await serve(handler)(*Server().asgi)
     assert caplog.messages == []
 
 
@@ -515,7 +522,8 @@ async def test_an_error_is_left_to_the_server_to_log(
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await serve(handler, Server())
+        async with connect(serve(handler)):
+            pass
     assert caplog.messages == []
 
 
@@ -527,7 +535,8 @@ async def test_a_handler_that_another_connections_goodbye_stopped_is_warned_of(
         await ws.accept()
         raise WebSocketDisconnectError
 
-    await serve(handler, Server())
+    async with connect(serve(handler)):
+        pass
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "another connection's peer left" in caplog.messages[0]
 
@@ -542,7 +551,9 @@ async def test_nothing_the_peer_sent_breaks_a_log_line(
         await ws.accept()
         await ws.expect("hi")
 
-    await serve(handler, Server("forged\nlog line\x1b[2J"))
+    async with connect(serve(handler)) as peer:
+        await peer.send("forged\nlog line\x1b[2J")
+        await peer.expect_close(1008)
     assert len(caplog.messages) == 1
     assert caplog.messages[0].isprintable()
 
@@ -837,9 +848,9 @@ async def test_the_servers_own_page_is_known_in_any_case_and_with_its_default_po
 
 
 @BOTH
-@pytest.mark.parametrize(("offers_denial", "status"), [(True, 403), (False, 403)])
+@pytest.mark.parametrize("server", ["uvicorn", "daphne"])
 async def test_a_foreign_origin_never_reaches_the_handler(
-    serve: Serve, offers_denial: bool, status: int, caplog: pytest.LogCaptureFixture
+    serve: Serve, server: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     called: list[WebSocket] = []
 
@@ -847,10 +858,9 @@ async def test_a_foreign_origin_never_reaches_the_handler(
         called.append(ws)
 
     headers = {"host": "example.com", "origin": "https://evil.example"}
-    server = Server(headers=headers, denial=offers_denial)
-    await serve(handler, server)
+    refused = await refusal(serve(handler), headers=headers, server=server)
     assert called == []
-    assert seen(server.sent) == status
+    assert refused.status == 403
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "'https://evil.example'" in caplog.messages[0]
     assert "allowed_origins" in caplog.messages[0]
@@ -861,6 +871,6 @@ async def test_a_page_of_the_servers_own_reaches_the_handler(serve: Serve) -> No
     async def handler(ws: WebSocket) -> None:
         await ws.accept()
 
-    server = Server(headers={"host": "example.com", "origin": "https://example.com"})
-    await serve(handler, server)
-    assert seen(server.sent) == (1000, "")
+    headers = {"host": "example.com", "origin": "https://example.com"}
+    async with connect(serve(handler), headers=headers) as peer:
+        await peer.expect_close(1000)
