@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
+import re
 import signal
 import socket
 import sys
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvicorn
+from hypothesis import settings
 from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.myst import CodeBlockParser
@@ -25,7 +27,14 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+# How much Hypothesis tries: pytest --hypothesis-profile=thorough, as CI does for some tests.
+for profile, examples in {"quick": 15, "thorough": 100, "long": 10_000}.items():
+    settings.register_profile(profile, deadline=None, max_examples=examples)
+settings.load_profile("quick")
+
 BLOCK_TIMEOUT = 10.0
+# What docs/embed.py writes: a whole example, which has a test of its own.
+EMBEDDED = re.compile(r"<!-- from examples/\S+ -->\n+\Z")
 _execute = PythonEvaluator()
 
 
@@ -33,7 +42,8 @@ def _run_in_order(example: Example) -> None:
     """Run a block after the blocks above it, once each, in whatever order the tests come."""
     done: set[int] = example.namespace.setdefault("__done__", set())
     for block in example.document.examples():
-        if block.start <= example.start and block.start not in done:
+        embedded = EMBEDDED.search(block.document.text[: block.start])
+        if block.start <= example.start and block.start not in done and not embedded:
             with _patience():
                 _execute(block)
             done.add(block.start)

@@ -1,14 +1,18 @@
-"""Sphinx: ``sphinx-build -W -n docs <out>``."""
+"""Sphinx. ``bash .ci/run docs`` builds the docs, and fails at what is amiss."""
 
 from __future__ import annotations
 
 import importlib.metadata
+import re
 from typing import TYPE_CHECKING
+
+from docutils.nodes import Text, inline
+from sphinx.util.inspect import TypeAliasForwardRef
 
 import websocket_kit
 
 if TYPE_CHECKING:
-    from docutils.nodes import Element
+    from docutils.nodes import Element, document
     from sphinx.addnodes import pending_xref
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
@@ -29,6 +33,9 @@ html_show_copyright = False
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_type_aliases = {"Endpoint": "Endpoint", "Handler": "Handler"}
+TypeAliasForwardRef.__repr__ = lambda alias: alias.name  # in a union, as "Endpoint | None"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 napoleon_numpy_docstring = False
@@ -51,6 +58,22 @@ def link_to_public_name(
     )
 
 
+def show_what_is_for_sphinx(app: Sphinx, page: str, source: list[str]) -> None:
+    """Take ``<!-- sphinx`` off the directives, which elsewhere nobody wants to see."""
+    if page == "changelog":  # elsewhere a link
+        source[0] = (app.srcdir.parent / "CHANGELOG.md").read_text("utf-8")
+    source[0] = re.sub(r"<!-- sphinx\n(.*?)-->\n", r"\1", source[0], flags=re.DOTALL)
+
+
+def show_unset_defaults_as_dots(_app: Sphinx, page: document) -> None:
+    """Write ``timeout=...`` in a signature, as its overloads have it, for ``timeout=UNSET``."""
+    for default in page.findall(inline):
+        if "default_value" in default["classes"] and default.astext() == "UNSET":
+            default[0] = Text("...")
+
+
 def setup(app: Sphinx) -> None:
     """Register the above."""
+    app.connect("doctree-read", show_unset_defaults_as_dots)
+    app.connect("source-read", show_what_is_for_sphinx)
     app.connect("missing-reference", link_to_public_name)

@@ -1,27 +1,33 @@
-"""A server of one connection, in memory, for apps under test to talk to.
+"""The testing kit's server, for tests that step through a WebSocket's calls one by one.
 
-It is as strict as the strictest real one. An event that ASGI doesn't allow, two receives at once
-or a receive after the end is a complaint, and a complaint fails the test: an exception alone would
-look to the app like a peer that is gone.
+Tests that run a whole handler use ``websocket_kit.testing.connect``. Either way the server is
+``Watched``: it also minds what the library promises a server beyond ASGI. What it minds is a
+complaint, and a complaint fails the test: an exception alone would look to the app like a peer that
+is gone.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Awaitable, Callable, Container, MutableMapping
+from collections.abc import Awaitable, Callable, Container
 from typing import Any, TypeAlias
 
 import anyio
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from websocket_kit import WebSocket
+from websocket_kit.testing import _server, transcript
+from websocket_kit.testing._profiles import PROFILES, Profile, make_scope
 
-Event: TypeAlias = MutableMapping[str, Any]
-
-complaints: list[str] = []
-
+Event: TypeAlias = transcript.Event
 Call: TypeAlias = Callable[[WebSocket[Any, Any]], Awaitable[Any]]
 
-DENIAL: dict[str, dict[str, object]] = {"websocket.http.response": {}}
+# All servers of a test.
+servers: list[Watched] = []
+
+
+def complaints() -> list[str]:
+    """What the servers of this test have to complain of."""
+    return [complaint for server in servers for complaint in server.complaints]
 
 
 # ------------------------------------------------------------------- events, as an app sends them
@@ -55,15 +61,73 @@ def denial(status: int, body: bytes = b"", *headers: tuple[bytes, bytes]) -> lis
     ]
 
 
-# --------------------------------------------------------------------------------------- the server
+def noted(app: ASGIApp, sent: list[Event]) -> ASGIApp:
+    """An app whose events are noted."""
+
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        async def note(event: Event) -> None:
+            sent.append(event)
+            await send(event)
+
+        await app(scope, receive, note)
+
+    return noting
 
 
-class Server:
-    """The server, and the peer behind it.
+# -------------------------------------------------------------------------------------- the servers
+
+
+class Watched(_server.Server):
+    """The kit's server, which minds what the library promises: to ask and send no more than needed.
 
     Attributes:
-        scope: The connection's scope.
-        sent: The events that the app sent and the server took.
+        told: Whether the app has been told that the peer has left, by a send too.
+    """
+
+    def __init__(self, profile: Profile, scope: dict[str, Any], *, buffer: int) -> None:
+        super().__init__(profile, scope, buffer=buffer)
+        self.told = False
+        self._heard = False
+        self._receiving = False
+        servers.append(self)
+
+    async def receive(self) -> Event:
+        if self._receiving:
+            self.complaints.append("receive() while another one waits")
+        if self._heard or self._state == "closed":
+            self.complaints.append("receive() after the end")
+        self._receiving = True
+        try:
+            event = await super().receive()
+        finally:
+            self._receiving = False
+        self._heard = event["type"] in {"websocket.disconnect", "raise"}
+        self.told = self.told or self._heard
+        return event
+
+    async def send(self, event: Event) -> None:
+        if self.told:
+            self.complaints.append(f"{event['type']} after the peer has left")
+        if event["type"] == "websocket.close":
+            plain = type(event["code"]) is int and type(event["reason"]) is str
+            if not plain:
+                self.complaints.append(f"close with {event['code']!r}, {event['reason']!r}")
+        try:
+            await super().send(event)
+        except Exception:
+            # A close that raises may have been refused for its code.
+            self.told = self.told or (self.has_left and event["type"] != "websocket.close")
+            raise
+
+
+# After the end ``receive`` waits for what the test pushes, if it is asked at all.
+PROFILE = PROFILES["uvicorn"]._replace(more_receives=0, own_close_code=0, rejected_code=0)
+
+
+class Server(Watched):
+    """A server to make a WebSocket on, with a peer that does what it is told beforehand.
+
+    Attributes:
         tried: All that the app sent, also what the server refused or was stuck with.
         receives: How often the app asked for an event.
         fails: What sending an event of this type raises: the peer is gone.
@@ -91,39 +155,33 @@ class Server:
             headers: The handshake's headers.
             scope: The rest of the scope.
         """
-        self.scope: Event = {
-            "type": "websocket",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
-            "http_version": "1.1",
-            "scheme": "ws",
-            "path": "/",
-            "raw_path": b"/",
-            "query_string": b"",
-            "root_path": "",
-            "headers": [(k.encode(), v.encode()) for k, v in (headers or {}).items()],
-            "client": ("127.0.0.1", 50000),
-            "server": ("127.0.0.1", 8000),
-            "subprotocols": [],
-            "state": {},
-            "extensions": DENIAL if denial else {},
-            **scope,
-        }
-        self.sent: list[Event] = []
+        profile = PROFILE._replace(offers_denial=denial)
+        whole = make_scope(
+            profile,
+            path="/",
+            raw_path=b"/",
+            query_string=b"",
+            headers=[(k.encode(), v.encode()) for k, v in (headers or {}).items()],
+            subprotocols=[],
+            state=None,
+        )
+        if not denial:
+            whole["extensions"] = {}
+        super().__init__(profile, {**whole, **scope}, buffer=0)
         self.tried: list[Event] = []
         self.receives = 0
         self.fails: dict[str, BaseException] = {}
         self.stuck: set[str] = set()
         self.freed = anyio.Event()
         self.refuses = refuses
-        self._events: deque[Event | BaseException] = deque()
-        self._arrived = anyio.Event()
-        self._receiving = False
-        self._peer_left = False  # as the app has been told, by receive or send
-        self._said_goodbye = False  # by receive
-        self._state = "connecting"
-        if connect:
-            self.push({"type": "websocket.connect"})
+        if not connect:
+            self._coming.clear()
         self.push(*events)
+
+    @property
+    def sent(self) -> list[Event]:
+        """The events that the app sent and the server took."""
+        return [record.event for record in self.transcript if record.direction == "<"]
 
     @property
     def asgi(self) -> tuple[Event, Any, Any]:
@@ -134,97 +192,40 @@ class Server:
         """A WebSocket on this connection."""
         return WebSocket(*self.asgi, **options)
 
-    # ------------------------------------------------------------------------------- the peer
-
-    def push(self, *events: str | bytes | Event | BaseException) -> None:
+    def push(  # pyright: ignore[reportIncompatibleMethodOverride]  # takes more than the kit's
+        self, *events: str | bytes | Event | BaseException
+    ) -> None:
         """Let the peer send messages, or do something else."""
         for event in events:
-            if isinstance(event, str):
-                self._events.append({"type": "websocket.receive", "text": event})
-            elif isinstance(event, bytes):
-                self._events.append({"type": "websocket.receive", "bytes": event})
+            if isinstance(event, (str, bytes)):
+                super().push(event)
+            elif isinstance(event, BaseException):
+                self._come({"type": "raise", "error": event})
             else:
-                self._events.append(event)
-        self._arrived.set()
-        self._arrived = anyio.Event()
+                self._come(event)
 
     def leave(self, code: int = 1005, reason: str = "") -> None:
-        """Let the peer leave."""
+        """Let the peer leave; what is sent before the app has heard of it goes out."""
         self.push({"type": "websocket.disconnect", "code": code, "reason": reason})
 
-    # ---------------------------------------------------------------------------------- ASGI
-
     async def receive(self) -> Event:
-        """What the app calls for the next event."""
         self.receives += 1
-        if self._receiving:
-            self._complain("receive() while another one waits")
-        if self._said_goodbye or self._state == "closed":
-            self._complain("receive() after the end")
-        self._receiving = True
-        try:
-            while not self._events:
-                await self._arrived.wait()
-        finally:
-            self._receiving = False
-        event = self._events.popleft()
-        if isinstance(event, BaseException):
-            self._said_goodbye = self._peer_left = True
-            raise event
-        self._said_goodbye = event["type"] == "websocket.disconnect"
-        self._peer_left = self._peer_left or self._said_goodbye
+        event = await super().receive()
+        if event["type"] == "raise":
+            raise event["error"]
         return event
 
     async def send(self, event: Event) -> None:
-        """What the app calls with each event."""
-        kind = event["type"]
         self.tried.append(event)
-        if self._peer_left and kind not in self.fails:
-            self._complain(f"{kind} after the peer has left")
-        self._check(event)
+        await super().send(event)
+
+    async def _hinder(self, event: Event) -> None:
+        kind = event["type"]
         if kind in self.stuck:
             await self.freed.wait()
         if kind in self.fails:
-            self._peer_left = True
+            self.told = kind != "websocket.close"
             raise self.fails[kind]
         if kind == "websocket.close" and event["code"] in self.refuses:
             msg = f"close code {event['code']}"
             raise Exception(msg)  # noqa: TRY002 - what daphne raises
-        self._state = self._next_state(event)
-        self.sent.append(event)
-
-    def _check(self, event: Event) -> None:
-        kind = event["type"].removeprefix("websocket.")
-        if kind not in _LEGAL[self._state]:
-            self._complain(f"{kind} while {self._state}")
-        if kind == "send" and len({"text", "bytes"} & event.keys()) != 1:
-            self._complain(f"send with neither or both of text and bytes: {event}")
-        if kind == "close" and not (type(event["code"]) is int and type(event["reason"]) is str):
-            self._complain(f"close with {event['code']!r}, {event['reason']!r}")
-        if kind == "accept" and event["subprotocol"] not in {None, *self.scope["subprotocols"]}:
-            self._complain(f"accept with a subprotocol that was not offered: {event}")
-        if kind == "http.response.start" and self.scope["extensions"] != DENIAL:
-            self._complain("a denial response, which is not offered")
-
-    def _next_state(self, event: Event) -> str:
-        kind = event["type"].removeprefix("websocket.")
-        if kind == "http.response.body" and event.get("more_body"):
-            return self._state
-        return _AFTER.get(kind, self._state)
-
-    def _complain(self, text: str) -> None:
-        complaints.append(text)
-
-
-_LEGAL: dict[str, set[str]] = {
-    "connecting": {"accept", "close", "http.response.start"},
-    "open": {"send", "close"},
-    "denying": {"http.response.body"},
-    "closed": set(),
-}
-_AFTER = {
-    "accept": "open",
-    "close": "closed",
-    "http.response.start": "denying",
-    "http.response.body": "closed",
-}

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
-import selectors
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from trio.testing import MockClock
 
 from tests import asgi
+from websocket_kit.testing import backend
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -26,40 +24,10 @@ DEADLINE = 60.0
 PATIENCE = 10.0
 
 
-class _JumpingSelector(selectors.SelectSelector):
-    """Waits for no timer: when there is nothing else to do, it is its time already."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            return super().select(None)
-        ready = super().select(0)
-        if not ready:
-            self.now += timeout
-        return ready
-
-
-class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """asyncio with what trio's MockClock does: time jumps to the next timer."""
-
-    def __init__(self) -> None:
-        self._jumping = _JumpingSelector()
-        super().__init__(self._jumping)
-
-    def time(self) -> float:
-        return self._jumping.now
-
-
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     """Both event loops, in virtual time; a test with real I/O overrides this."""
-    name: str = request.param
-    if name == "asyncio":
-        return name, {"loop_factory": VirtualTimeLoop}
-    return name, {"clock": MockClock(autojump_threshold=0)}
+    return backend(request.param)
 
 
 def _give_up(_number: int, _frame: FrameType | None) -> None:
@@ -92,8 +60,15 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 
 
 @pytest.fixture(autouse=True)
-def _servers_are_content() -> Iterator[None]:
-    """No app may do to the fake server what ASGI forbids."""
-    asgi.complaints.clear()
+def _servers_are_content(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """No app may do to the server what ASGI forbids, nor the library what it promises not to.
+
+    The kit's own tests are about apps that do.
+    """
+    if not request.path.name.startswith("test_testing"):
+        monkeypatch.setattr("websocket_kit.testing._connect.Server", asgi.Watched)
+    asgi.servers.clear()
     yield
-    assert asgi.complaints == []
+    assert asgi.complaints() == []

@@ -19,6 +19,7 @@ from websocket_kit import (
     WebSocketRoute,
     wrap,
 )
+from websocket_kit.testing import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -297,9 +298,9 @@ async def test_a_page_of_the_servers_own_gets_through_both_checks_of_its_origin(
     async def accepts(ws: WebSocket) -> None:
         await ws.accept()
 
-    server = Server(headers={"host": "example.com", "origin": "https://example.com"})
-    await WebSocketRoute("/", accepts)(*server.asgi)
-    assert server.sent == [accept(), close(1000)]
+    headers = {"host": "example.com", "origin": "https://example.com"}
+    async with connect(WebSocketRoute("/", accepts), headers=headers) as peer:
+        await peer.expect_close(1000)
 
 
 async def test_a_close_in_a_task_group_waits_until_the_servers_receive_is_free() -> None:
@@ -325,7 +326,7 @@ async def test_a_goodbye_that_comes_while_a_close_waits_for_the_servers_receive_
     async def receive() -> Event:
         if server.receives == 0:
             return await server.receive()
-        with anyio.CancelScope(shield=True):
+        with anyio.move_on_after(30, shield=True):
             await freed.wait()
         return {"type": "websocket.disconnect", "code": 1001}
 
@@ -342,8 +343,6 @@ async def test_a_goodbye_that_comes_while_a_close_waits_for_the_servers_receive_
 
 
 async def test_a_close_cancelled_before_the_server_has_it_is_sent_at_the_end() -> None:
-    server = Server()
-
     async def says_why(ws: WebSocket) -> None:
         await ws.accept()
         async with ws.task_group() as tasks:
@@ -354,8 +353,8 @@ async def test_a_close_cancelled_before_the_server_has_it_is_sent_at_the_end() -
             finally:
                 await ws.close(4000, "enough")
 
-    await WebSocketRoute("/", says_why)(*server.asgi)
-    assert server.sent == [accept(), close(4000, "enough")]
+    async with connect(WebSocketRoute("/", says_why)) as peer:
+        await peer.expect_close(4000, "enough")
 
 
 async def test_a_close_cancelled_after_the_server_has_it_is_not_sent_twice() -> None:
@@ -412,6 +411,7 @@ async def test_a_rejection_that_blocks_after_a_cancellation_is_given_one_second_
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(WebSocketRoute("/", enters), *server.asgi)
         await wait_all_tasks_blocked()
+        start = current_time()
         tasks.cancel_scope.cancel()
         server.push({"type": "websocket.connect"})
     assert current_time() - start == pytest.approx(1)
@@ -419,16 +419,24 @@ async def test_a_rejection_that_blocks_after_a_cancellation_is_given_one_second_
 
 
 async def test_a_handler_that_is_thrown_away_sends_nothing() -> None:
-    server = Server()
+    sent: list[Event] = []
+
+    async def receive() -> Event:
+        if sent:
+            await sleep_forever()
+        return {"type": "websocket.connect"}
+
+    async def send(event: Any) -> None:
+        sent.append(event)
 
     async def wait(ws: WebSocket) -> None:
         await ws.accept()
         await ws.receive()
 
-    serving = WebSocketRoute("/", wait)(*server.asgi)
-    serving.send(None)  # to its first wait, which is receive's
+    serving = WebSocketRoute("/", wait)({"type": "websocket", "path": "/"}, receive, send)
+    serving.send(None)  # by hand to its first wait, which is receive's
     serving.close()
-    assert server.tried == [accept()]
+    assert sent == [accept()]
 
 
 # ------------------------------------------------------------------- beside a socket of Starlette's

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 
-import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests import asgi
 from tests.asgi import Server, accept, close, denial, text
 from websocket_kit import (
     CloseInfo,
@@ -20,6 +18,7 @@ from websocket_kit import (
     WebSocketRoute,
     WebSocketTimeoutError,
 )
+from websocket_kit.testing import run
 
 # ----------------------------------------------------------------------- every state, every call
 
@@ -256,11 +255,13 @@ async def compare(steps: list[str]) -> None:
     model.finish()
     assert server.sent == model.sent
     assert finished[0].close_info == model.info
-    assert asgi.complaints == []
+    assert server.complaints == []
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @settings(max_examples=400, deadline=None)
 @given(steps=st.lists(st.sampled_from([*ACTIONS, *EVENTS]), max_size=15))
-def test_any_calls_in_any_order_do_what_the_model_says(backend: str, steps: list[str]) -> None:
-    anyio.run(compare, steps, backend=backend)
+def test_any_calls_in_any_order_do_what_the_model_says(
+    backend: Literal["asyncio", "trio"], steps: list[str]
+) -> None:
+    run(compare, steps, backend=backend)

@@ -24,7 +24,7 @@ CONNECT = {"type": "websocket.connect"}
 # ----------------------------------------------------------------------------------- making one
 
 
-def test_only_a_scope_of_a_websocket_is_wrapped() -> None:
+async def test_only_a_scope_of_a_websocket_is_wrapped() -> None:
     server = Server()
     with pytest.raises(TypeError, match="not 'http'"):
         WebSocket({"type": "http"}, server.receive, server.send)
@@ -41,19 +41,19 @@ def test_only_a_scope_of_a_websocket_is_wrapped() -> None:
         ({"receive_timeout": -0.1}, ValueError),
     ],
 )
-def test_a_bad_option_is_refused_when_the_websocket_is_made(
+async def test_a_bad_option_is_refused_when_the_websocket_is_made(
     options: dict[str, Any], error: type[Exception]
 ) -> None:
     with pytest.raises(error):
         Server().websocket(**options)
 
 
-def test_a_type_that_pydantic_does_not_know_is_refused_when_the_websocket_is_made() -> None:
+async def test_a_type_that_pydantic_does_not_know_is_refused_when_the_websocket_is_made() -> None:
     with pytest.raises(TypeError, match="cannot cast to"):
         WebSocket(*Server().asgi, receives=anyio.Event)
 
 
-def test_a_new_websocket_is_neither_open_nor_over() -> None:
+async def test_a_new_websocket_is_neither_open_nor_over() -> None:
     ws = Server().websocket()
     assert not ws.open
     assert ws.close_info is None
@@ -70,7 +70,7 @@ async def test_its_repr_says_where_it_stands() -> None:
 # ---------------------------------------------------------------------------------- the request
 
 
-def test_the_request_shows_the_handshake() -> None:
+async def test_the_request_shows_the_handshake() -> None:
     ws = Server(
         path="/rooms",
         query_string=b"name=Ada",
@@ -85,12 +85,12 @@ def test_the_request_shows_the_handshake() -> None:
     assert ws.request.state.pool == "db"
 
 
-def test_the_request_is_made_once() -> None:
+async def test_the_request_is_made_once() -> None:
     ws = Server().websocket()
     assert ws.request is ws.request
 
 
-def test_the_request_has_a_default_for_whatever_a_server_leaves_out() -> None:
+async def test_the_request_has_a_default_for_whatever_a_server_leaves_out() -> None:
     server = Server()
     ws = WebSocket({"type": "websocket", "path": "/rooms"}, server.receive, server.send)
     assert str(ws.request.url) == "/rooms"
@@ -102,7 +102,7 @@ def test_the_request_has_a_default_for_whatever_a_server_leaves_out() -> None:
     assert not hasattr(ws.request.state, "pool")
 
 
-def test_the_request_on_daphne_has_the_scheme_ws() -> None:
+async def test_the_request_on_daphne_has_the_scheme_ws() -> None:
     server = Server()
     scope = {
         "type": "websocket",
@@ -119,19 +119,19 @@ def test_the_request_on_daphne_has_the_scheme_ws() -> None:
     assert ws.request.client == ("127.0.0.1", 50000)
 
 
-def test_ports_that_a_server_gives_as_text_become_numbers() -> None:
+async def test_ports_that_a_server_gives_as_text_become_numbers() -> None:
     ws = Server(client=("127.0.0.1", "50000"), server=("127.0.0.1", "8000")).websocket()
     assert ws.request.client == ("127.0.0.1", 50000)
     assert ws.request.url.port == 8000
 
 
-def test_a_unix_sockets_path_is_no_port() -> None:
+async def test_a_unix_sockets_path_is_no_port() -> None:
     ws = Server(client=None, server=("/run/app.sock", None)).websocket()
     assert ws.request.client is None
     assert ws.request.scope["server"] == ("/run/app.sock", None)
 
 
-def test_the_servers_own_scope_is_left_as_it_is() -> None:
+async def test_the_servers_own_scope_is_left_as_it_is() -> None:
     scope: dict[str, Any] = {"type": "websocket", "path": "/"}
     server = Server()
     ws = WebSocket(scope, server.receive, server.send)

@@ -12,7 +12,7 @@ import pytest
 from anyio import wait_all_tasks_blocked
 from pydantic import BaseModel, Field
 
-from tests.asgi import Event, Server, accept, binary, close, text
+from tests.asgi import Server, accept, binary, close, text
 from websocket_kit import (
     CloseInfo,
     WebSocket,
@@ -22,6 +22,7 @@ from websocket_kit import (
     WebSocketHandshakeError,
     WebSocketTimeoutError,
 )
+from websocket_kit.testing import connect
 
 pytestmark = pytest.mark.anyio
 
@@ -105,24 +106,28 @@ async def test_what_cannot_be_sent_is_refused_and_the_connection_stays_open(
 
 
 async def test_any_number_of_tasks_may_send_and_every_message_arrives_whole() -> None:
-    server = Server()
     messages = [f"message {number}" for number in range(50)]
-    async with server.websocket() as ws:
-        async with anyio.create_task_group() as tasks:
+
+    async def handler(ws: WebSocket) -> None:
+        async with ws, anyio.create_task_group() as tasks:
             for message in messages:
                 tasks.start_soon(ws.send, message)
-        sent = [event["text"] for event in server.sent[1:]]
-    assert sorted(sent) == sorted(messages)
+
+    async with connect(handler) as peer:
+        assert sorted([message async for message in peer]) == sorted(messages)
 
 
 async def test_a_task_may_send_while_another_receives() -> None:
-    server = Server()
-    async with server.websocket() as ws, anyio.create_task_group() as tasks:
-        tasks.start_soon(ws.receive)
-        await wait_all_tasks_blocked()
-        await ws.send("meanwhile")
-        assert server.sent == [accept(), text("meanwhile")]
-        server.push("hi")
+    async def handler(ws: WebSocket) -> None:
+        async with ws, anyio.create_task_group() as tasks:
+            tasks.start_soon(ws.receive)
+            await wait_all_tasks_blocked()
+            await ws.send("meanwhile")
+
+    async with connect(handler) as peer:
+        await peer.expect("meanwhile")
+        await peer.send("hi")
+        await peer.expect_close(1000)
 
 
 @pytest.mark.parametrize("message", ["hi", "caf\u00e9", {"a": 1}])
@@ -239,34 +244,25 @@ async def test_a_cancelled_receive_loses_no_message() -> None:
 
 
 async def test_pair_sends_then_returns_what_is_received() -> None:
-    server = Server()
-    async with server.websocket() as ws, anyio.create_task_group() as tasks:
-
-        async def answer() -> None:
-            assert server.sent[1:] == [text("how many?")]
-            server.push("5")
-
-        async def ask() -> None:
+    async def handler(ws: WebSocket) -> None:
+        async with ws:
             assert await ws.pair("how many?", tp=int) == 5
 
-        tasks.start_soon(ask)
-        await wait_all_tasks_blocked()
-        await answer()
+    async with connect(handler) as peer:
+        await peer.expect("how many?")
+        await peer.send("5")
+        await peer.expect_close(1000)
 
 
 async def test_pair_can_receive_first_and_returns_what_was_received() -> None:
-    server = Server()
-    async with server.websocket() as ws, anyio.create_task_group() as tasks:
-
-        async def take() -> None:
+    async def handler(ws: WebSocket) -> None:
+        async with ws:
             assert await ws.pair("taken", tp=int, recv_first=True) == 5
 
-        tasks.start_soon(take)
-        await wait_all_tasks_blocked()
-        assert server.sent[1:] == []
-        server.push("5")
-        await wait_all_tasks_blocked()
-        assert server.sent[1:] == [text("taken")]
+    async with connect(handler) as peer:
+        await peer.expect_nothing(within=30)
+        assert await peer.pair("5") == "taken"
+        await peer.expect_close(1000)
 
 
 @pytest.mark.parametrize("recv_first", [False, True])
@@ -428,27 +424,41 @@ async def iterate(ws: WebSocket) -> None:
 
 
 async def test_iteration_gives_the_connections_type() -> None:
-    server = Server("1", b"2")
-    server.leave()
-    ws = server.websocket(receives=int)
-    await ws.accept()
-    assert [number async for number in ws] == [1, 2]
+    received: list[int] = []
+
+    async def handler(ws: WebSocket[int]) -> None:
+        async with ws:
+            received.extend([number async for number in ws])
+
+    async with connect(handler) as peer:
+        await peer.send("1")
+        await peer.send(b"2")
+    assert received == [1, 2]
 
 
 async def test_iter_gives_another_type() -> None:
-    server = Server("1", "2")
-    server.leave()
-    ws = server.websocket()
-    await ws.accept()
-    assert [number async for number in ws.iter(int)] == [1, 2]
+    received: list[int] = []
+
+    async def handler(ws: WebSocket) -> None:
+        async with ws:
+            received.extend([number async for number in ws.iter(int)])
+
+    async with connect(handler) as peer:
+        await peer.send("1")
+        await peer.send("2")
+    assert received == [1, 2]
 
 
 async def test_iter_without_a_type_gives_the_connections() -> None:
-    server = Server("1")
-    server.leave()
-    ws = server.websocket()
-    await ws.accept()
-    assert [message async for message in ws.iter()] == ["1"]
+    received: list[str] = []
+
+    async def handler(ws: WebSocket) -> None:
+        async with ws:
+            received.extend([message async for message in ws.iter()])
+
+    async with connect(handler) as peer:
+        await peer.send("1")
+    assert received == ["1"]
 
 
 DISCONNECT = {"type": "websocket.disconnect", "code": 1001, "reason": "bye"}
@@ -486,15 +496,19 @@ async def test_iteration_ends_whoever_ended_it_and_close_info_says_how(
 
 
 async def test_iteration_ends_when_a_send_in_it_found_the_peer_gone() -> None:
-    server = Server("one", "two")
-    ws = server.websocket()
-    await ws.accept()
-    server.fails["websocket.send"] = OSError("gone")
     received: list[str] = []
-    async for message in ws:
-        received.append(message)
-        with pytest.raises(WebSocketDisconnectError):
-            await ws.send("thanks")
+
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+        async for message in ws:
+            received.append(message)
+            with pytest.raises(WebSocketDisconnectError):
+                await ws.send("thanks")
+
+    async with connect(handler) as peer:
+        peer.fail_send(OSError("gone"))
+        await peer.send("one")
+        await peer.send("two")
     assert received == ["one"]
 
 
@@ -522,15 +536,18 @@ async def test_iteration_before_accept_is_an_error() -> None:
 
 
 async def test_a_bad_message_comes_out_of_the_loop_and_a_new_loop_goes_on() -> None:
-    server = Server("1", "two", "3")
-    server.leave()
-    ws = server.websocket(receives=int)
-    await ws.accept()
     received: list[int] = []
-    with pytest.raises(WebSocketCastError):
-        async for number in ws:
-            received.append(number)  # noqa: PERF401 - what came before the error counts
-    received += [number async for number in ws]
+
+    async def handler(ws: WebSocket[int]) -> None:
+        async with ws:
+            with pytest.raises(WebSocketCastError):
+                async for number in ws:
+                    received.append(number)  # noqa: PERF401 - what came before the error counts
+            received.extend([number async for number in ws])
+
+    async with connect(handler) as peer:
+        for message in ("1", "two", "3"):
+            await peer.send(message)
     assert received == [1, 3]
 
 
@@ -557,14 +574,14 @@ class Length:
         return len(message)
 
 
-ANSWERS: list[tuple[Callable[[str], object], list[Event]]] = [
-    (str.upper, [text("ONE"), text("TWO")]),
-    (shout, [text("ONE"), text("TWO")]),
-    (Length(), [text("3"), text("3")]),
-    (lambda message: {"was": message}, [text('{"was":"one"}'), text('{"was":"two"}')]),
-    (lambda message: message if message == "two" else None, [text("two")]),
-    (lambda message: message == "two", [text("false"), text("true")]),
-    (lambda message: message[:0], [text(""), text("")]),
+ANSWERS: list[tuple[Callable[[str], object], list[str]]] = [
+    (str.upper, ["ONE", "TWO"]),
+    (shout, ["ONE", "TWO"]),
+    (Length(), ["3", "3"]),
+    (lambda message: {"was": message}, ['{"was":"one"}', '{"was":"two"}']),
+    (lambda message: message if message == "two" else None, ["two"]),
+    (lambda message: message == "two", ["false", "true"]),
+    (lambda message: message[:0], ["", ""]),
 ]
 
 
@@ -576,33 +593,45 @@ ANSWERS: list[tuple[Callable[[str], object], list[Event]]] = [
 async def test_answer_sends_what_the_function_makes_of_each_message(
     function: Any, answers: list[Any]
 ) -> None:
-    server = Server("one", "two")
-    server.leave()
-    ws = server.websocket()
-    await ws.accept()
-    await ws.answer(function)
-    assert server.sent == [accept(), *answers]
+    async def handler(ws: WebSocket) -> None:
+        async with ws:
+            await ws.answer(function)
+
+    async with connect(handler) as peer:
+        await peer.send("one")
+        await peer.send("two")
+        assert [await peer.receive() for _ in answers] == answers
+        await peer.expect_nothing()
 
 
 async def test_answer_returns_when_the_peer_leaves_while_it_answers() -> None:
-    server = Server("one", "two")
-    ws = server.websocket()
-    await ws.accept()
-    server.fails["websocket.send"] = OSError("gone")
-    await ws.answer(str.upper)
-    assert ws.close_info == CloseInfo(None, "", "peer")
+    ends: list[CloseInfo | None] = []
+
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+        await ws.answer(str.upper)
+        ends.append(ws.close_info)
+
+    async with connect(handler) as peer:
+        peer.fail_send(OSError("gone"))
+        await peer.send("one")
+        await peer.send("two")
+    assert ends == [CloseInfo(None, "", "peer")]
 
 
 async def test_answer_returns_when_the_function_closes_the_connection() -> None:
-    server = Server("quit", "more")
-    ws = server.websocket()
-    await ws.accept()
+    async def handler(ws: WebSocket) -> None:
+        async def quit_at_once(_: str) -> None:
+            await ws.close(4000)
 
-    async def quit_at_once(_: str) -> None:
-        await ws.close()
+        await ws.accept()
+        await ws.answer(quit_at_once)
 
-    await ws.answer(quit_at_once)
-    assert server.sent == [accept(), close(1000)]
+    async with connect(handler) as peer:
+        await peer.send("quit")
+        await peer.send("more")
+        await peer.expect_close(4000)
+        await peer.finished()
 
 
 async def test_an_error_in_the_function_comes_out_of_answer() -> None:

@@ -9,13 +9,14 @@ import anyio
 import pytest
 from anyio import current_time, sleep_forever, wait_all_tasks_blocked
 
-from tests.asgi import Server, accept, close, text
+from tests.asgi import Server, accept, text
 from websocket_kit import WebSocket, WebSocketDisconnectError, WebSocketHandshakeError
+from websocket_kit.testing import connect
 
 pytestmark = pytest.mark.anyio
 
 
-async def connect(server: Server) -> WebSocket[Any, Any]:
+async def accepted(server: Server) -> WebSocket[Any, Any]:
     ws = server.websocket()
     await ws.accept()
     return ws
@@ -25,16 +26,19 @@ async def connect(server: Server) -> WebSocket[Any, Any]:
 
 
 async def test_task_group_runs_tasks_beside_a_reader() -> None:
-    server = Server("hi")
-    ws = await connect(server)
-    async with ws.task_group() as tasks:
-        tasks.start_soon(ws.send, "ho")
-        assert await ws.receive() == "hi"
-    assert server.sent == [accept(), text("ho")]
+    async def handler(ws: WebSocket) -> None:
+        async with ws, ws.task_group() as tasks:
+            tasks.start_soon(ws.send, "ho")
+            assert await ws.receive() == "hi"
+
+    async with connect(handler) as peer:
+        await peer.expect("ho")
+        await peer.send("hi")
+        await peer.expect_close(1000)
 
 
 async def test_a_negative_buffer_is_refused() -> None:
-    ws = await connect(Server())
+    ws = await accepted(Server())
     with pytest.raises(ValueError, match="buffer"):
         ws.task_group(buffer=-1)
 
@@ -63,18 +67,23 @@ class Source:
 
 
 async def test_send_each_sends_every_item_and_closes_the_source() -> None:
-    server = Server()
-    ws = await connect(server)
     source = Source("one", {"two": 2})
-    await ws.send_each(source)
-    assert server.sent == [accept(), text("one"), text('{"two":2}')]
-    assert source.closed
-    assert ws.open
+
+    async def handler(ws: WebSocket[str, Any]) -> None:
+        async with ws:
+            await ws.send_each(source)
+            assert source.closed
+            assert ws.open
+
+    async with connect(handler) as peer:
+        await peer.expect("one")
+        await peer.expect({"two": 2})
+        await peer.expect_close(1000)
 
 
 async def test_send_each_discards_what_comes_in() -> None:
     server = Server("one", "two")
-    ws = await connect(server)
+    ws = await accepted(server)
 
     async def slow() -> AsyncIterator[str]:
         await wait_all_tasks_blocked()
@@ -86,40 +95,42 @@ async def test_send_each_discards_what_comes_in() -> None:
 
 
 async def test_send_each_ends_the_moment_the_peer_leaves() -> None:
-    server = Server()
-    ws = await connect(server)
     source = Source("one", then="wait")
 
-    async def send() -> None:
+    async def handler(ws: WebSocket[str, Any]) -> None:
+        await ws.accept()
         with pytest.raises(WebSocketDisconnectError) as caught:
             await ws.send_each(source)
         assert caught.value.code == 1001
         assert source.closed
 
-    start = 0.0
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(send)
-        await wait_all_tasks_blocked()
+    async with connect(handler) as peer:
+        await peer.expect("one")
+        await peer.expect_nothing(within=30)
         start = current_time()
-        server.leave(1001)
-    assert current_time() == start
-    assert server.sent == [accept(), text("one")]
+        await peer.close(1001)
+        await peer.finished()
+        assert current_time() == start
 
 
 async def test_send_each_to_a_peer_that_is_gone_is_a_disconnect() -> None:
-    server = Server()
-    ws = await connect(server)
-    gone = server.fails["websocket.send"] = OSError("gone")
     source = Source("one", "two")
-    with pytest.raises(WebSocketDisconnectError) as caught:
-        await ws.send_each(source)
-    assert caught.value.__cause__ is gone
-    assert source.closed
+    gone = OSError("gone")
+
+    async def handler(ws: WebSocket[str, Any]) -> None:
+        await ws.accept()
+        with pytest.raises(WebSocketDisconnectError) as caught:
+            await ws.send_each(source)
+        assert caught.value.__cause__ is gone
+        assert source.closed
+
+    async with connect(handler) as peer:
+        peer.fail_send(gone)
 
 
 async def test_an_item_that_cannot_be_sent_ends_send_each_and_closes_the_source() -> None:
     server = Server()
-    ws = await connect(server)
+    ws = await accepted(server)
     source = Source("one", object(), "three")
     with pytest.raises(TypeError, match="cannot send"):
         await ws.send_each(source)
@@ -129,7 +140,7 @@ async def test_an_item_that_cannot_be_sent_ends_send_each_and_closes_the_source(
 
 
 async def test_an_error_of_the_source_comes_out_bare() -> None:
-    ws = await connect(Server())
+    ws = await accepted(Server())
     source = Source("one", then="fail")
     with pytest.raises(ZeroDivisionError):
         await ws.send_each(source)
@@ -138,7 +149,7 @@ async def test_an_error_of_the_source_comes_out_bare() -> None:
 
 
 async def test_an_error_of_the_source_keeps_its_cause() -> None:
-    ws = await connect(Server())
+    ws = await accepted(Server())
 
     async def fail() -> AsyncIterator[str]:
         yield "one"
@@ -151,7 +162,7 @@ async def test_an_error_of_the_source_keeps_its_cause() -> None:
 
 
 async def test_a_cancelled_send_each_closes_the_source() -> None:
-    ws = await connect(Server())
+    ws = await accepted(Server())
     source = Source("one", then="wait")
     with anyio.move_on_after(1) as scope:
         await ws.send_each(source)
@@ -169,7 +180,7 @@ async def test_a_send_each_that_may_not_begin_closes_the_source() -> None:
 
 async def test_send_each_beside_a_receive_is_refused() -> None:
     server = Server()
-    ws = await connect(server)
+    ws = await accepted(server)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(ws.receive)
         await wait_all_tasks_blocked()
@@ -194,13 +205,13 @@ async def test_a_source_that_cannot_be_closed_is_left_alone() -> None:
             return self.left
 
     server = Server()
-    ws = await connect(server)
+    ws = await accepted(server)
     await ws.send_each(Three())
     assert server.sent == [accept(), text("2"), text("1"), text("0")]
 
 
 async def test_a_source_that_closes_slowly_is_given_one_second() -> None:
-    ws = await connect(Server())
+    ws = await accepted(Server())
 
     class Slow:
         def __aiter__(self) -> Slow:
@@ -219,35 +230,46 @@ async def test_a_source_that_closes_slowly_is_given_one_second() -> None:
 
 
 async def test_send_each_in_a_task_group_leaves_receiving_to_the_group() -> None:
-    server = Server("hi")
-    ws = await connect(server)
-    async with ws.task_group() as tasks:
-        tasks.start_soon(ws.send_each, Source("one", "two"))
-        assert await ws.receive() == "hi"
-    assert server.sent == [accept(), text("one"), text("two")]
+    async def handler(ws: WebSocket[str, Any]) -> None:
+        async with ws, ws.task_group() as tasks:
+            tasks.start_soon(ws.send_each, Source("one", "two"))
+            assert await ws.receive() == "hi"
+
+    async with connect(handler) as peer:
+        await peer.send("hi")
+        await peer.expect("one")
+        await peer.expect("two")
+        await peer.expect_close(1000)
 
 
 async def test_send_each_in_a_task_group_ends_with_it() -> None:
-    server = Server()
-    ws = await connect(server)
     source = Source("one", then="wait")
-    with pytest.raises(WebSocketDisconnectError):
-        async with ws.task_group() as tasks:
-            tasks.start_soon(ws.send_each, source)
-            await wait_all_tasks_blocked()
-            server.leave()
-    assert source.closed
+
+    async def handler(ws: WebSocket[str, Any]) -> None:
+        await ws.accept()
+        with pytest.raises(WebSocketDisconnectError):
+            async with ws.task_group() as tasks:
+                tasks.start_soon(ws.send_each, source)
+
+    async with connect(handler) as peer:
+        await peer.expect("one")
+        assert not source.closed
+        await peer.close()
+        await peer.finished()
+        assert source.closed
 
 
 async def test_our_own_close_ends_send_each_with_a_plain_handshake_error() -> None:
-    server = Server()
-    ws = await connect(server)
+    async def handler(ws: WebSocket) -> None:
+        async def items() -> AsyncIterator[str]:
+            yield "one"
+            await ws.close(4000)
+            yield "two"
 
-    async def items() -> AsyncIterator[str]:
-        yield "one"
-        await ws.close()
-        yield "two"
+        await ws.accept()
+        with pytest.raises(WebSocketHandshakeError, match="this end has closed"):
+            await ws.send_each(items())
 
-    with pytest.raises(WebSocketHandshakeError, match="this end has closed"):
-        await ws.send_each(items())
-    assert server.sent == [accept(), text("one"), close(1000)]
+    async with connect(handler) as peer:
+        await peer.expect("one")
+        await peer.expect_close(4000)

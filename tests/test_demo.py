@@ -6,19 +6,29 @@ import json
 import re
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import anyio
 import pytest
 from starlette.types import ASGIApp
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests import asgi
-from websocket_kit._demo.chat import app, rooms, router
+from websocket_kit import testing
+from websocket_kit._demo.chat import (
+    Joined,
+    Left,
+    Said,
+    Say,
+    ServerMessage,
+    Welcome,
+    app,
+    rooms,
+    router,
+)
+from websocket_kit.testing import Peer
 
 EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "chat" / "app.py"
 WAIT = 5.0
@@ -169,11 +179,17 @@ def test_another_room_hears_nothing_of_it(port: int) -> None:
         assert hear(other) == {"type": "said", "name": "guest", "text": "anybody?"}
 
 
-def test_the_others_learn_who_is_typing(port: int) -> None:
-    with enter(port, "/rooms/typing?name=Ada") as ada:
-        hear(ada)
+def test_the_others_learn_who_is_typing_and_who_types_does_not(port: int) -> None:
+    with (
+        enter(port, "/rooms/typing?name=Ada") as ada,
+        enter(port, "/rooms/typing?name=Grace") as grace,
+    ):
+        assert [hear(ada)["type"], hear(ada)["type"]] == ["welcome", "joined"]
+        assert hear(grace)["type"] == "welcome"
         tell(ada, type="typing")
-        assert hear(ada) == {"type": "typing", "name": "Ada"}
+        assert hear(grace) == {"type": "typing", "name": "Ada"}
+        tell(grace, type="say", text="go on")
+        assert hear(ada) == {"type": "said", "name": "Grace", "text": "go on"}
 
 
 def test_a_name_that_is_taken_gets_a_number(port: int) -> None:
@@ -230,86 +246,51 @@ def test_the_longest_text_allowed_is_said(port: int) -> None:
 # --------------------------------------------------------------- who holds up whom, in memory
 
 
-class Peer(asgi.Server):
-    """Somebody in the room "memory".
+def join(name: str, *, buffer: int = 16) -> AbstractAsyncContextManager[Peer]:
+    """Somebody in the room "memory"."""
+    return testing.connect(router, f"/rooms/memory?name={name}", buffer=buffer)
 
-    Attributes:
-        heard: The messages the chat sent it.
-    """
 
-    def __init__(self, name: str, *, reads: bool = True) -> None:
-        """Be somebody; who doesn't read blocks whoever sends to it."""
-        super().__init__(path="/rooms/memory", query_string=f"name={name}".encode())
-        self.heard: list[dict[str, Any]] = []
-        self._more = anyio.Event()
-        if not reads:
-            self.stuck = {"websocket.send"}
-
-    async def stay(self) -> None:
-        """Be in the room until it is over, for one side or the other."""
-        await router(*self.asgi)
-
-    async def send(self, event: asgi.Event) -> None:
-        await super().send(event)
-        if event["type"] == "websocket.send":
-            self.heard.append(json.loads(event["text"]))
-        self._more.set()
-        self._more = anyio.Event()
-
-    def say(self, *texts: str) -> None:
-        self.push(*(json.dumps({"type": "say", "text": text}) for text in texts))
-
-    async def hears(self, **message: str) -> None:
-        """Wait until it has heard a message that says this."""
-        while not any(message.items() <= heard.items() for heard in self.heard):
-            await self._more.wait()
-
-    def texts(self) -> list[str]:
-        return [message["text"] for message in self.heard if message["type"] == "said"]
+async def hear_all(peer: Peer, texts: list[str]) -> list[ServerMessage]:
+    """What a member hears until it has heard the last of these; it hears each of them, in order."""
+    heard: list[ServerMessage] = []
+    while heard[-1:] != [Said(name="Ada", text=texts[-1])]:
+        heard.append(await peer.receive(ServerMessage))
+    assert [message.text for message in heard if isinstance(message, Said)] == texts
+    return heard
 
 
 @pytest.mark.anyio
 async def test_a_slow_member_is_let_go_and_holds_up_nobody() -> None:
-    ada, slow = Peer("Ada"), Peer("Slow", reads=False)
-    said = [str(number) for number in range(100)]
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(ada.stay)
-        await ada.hears(type="welcome")
-        tasks.start_soon(slow.stay)
-        await ada.hears(type="joined", name="Slow")
-        ada.say(*said)
-        await ada.hears(type="left", name="Slow")
-        await ada.hears(type="said", text=said[-1])
-        ada.leave()
-    assert slow.sent[-1] == asgi.close(1013, "you read too slowly")
-    assert ada.texts() == said
+    texts = [str(number) for number in range(100)]
+    async with join("Ada") as ada, join("Slow", buffer=0) as slow:
+        await slow.expect(Welcome(you="Slow", here=["Ada", "Slow"]))
+        slow.stall()
+        for text in texts:
+            await ada.send(Say(text=text))
+        assert Left(name="Slow") in await hear_all(ada, texts)
+        await slow.expect_close(1013, "you read too slowly")
 
 
 @pytest.mark.anyio
 async def test_a_burst_costs_nobody_who_reads_the_connection() -> None:
-    ada, grace = Peer("Ada"), Peer("Grace")
-    said = [str(number) for number in range(500)]
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(grace.stay)
-        await grace.hears(type="welcome")
-        tasks.start_soon(ada.stay)
-        ada.say(*said)
-        await grace.hears(type="said", text=said[-1])
-        ada.leave()
-        grace.leave()
-    assert grace.texts() == said
+    texts = [str(number) for number in range(500)]
+    async with join("Grace") as grace, join("Ada") as ada:
+        for text in texts:
+            await ada.send(Say(text=text))
+        await hear_all(grace, texts)
+        await hear_all(ada, texts)
+        await ada.close()
+        await grace.expect(Left(name="Ada"))
 
 
 @pytest.mark.anyio
 async def test_a_room_is_gone_when_its_last_member_has_left() -> None:
-    ada, grace = Peer("Ada"), Peer("Grace")
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(ada.stay)
-        await ada.hears(type="welcome")
-        tasks.start_soon(grace.stay)
-        await grace.hears(type="welcome")
-        ada.leave()
-        await grace.hears(type="left", name="Ada")
+    async with join("Ada") as ada, join("Grace") as grace:
+        await grace.expect(Welcome(you="Grace", here=["Ada", "Grace"]))
+        await ada.expect(Welcome(you="Ada", here=["Ada"]))
+        await ada.expect(Joined(name="Grace"))
+        await ada.close()
+        await grace.expect(Left(name="Ada"))
         assert set(rooms["memory"]) == {"Grace"}
-        grace.leave()
     assert "memory" not in rooms

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.websockets import WebSocketDisconnect
 
-from websocket_kit._ending import Ending, decide, root
+from websocket_kit._ending import Ending, decide, is_goodbye, root
 from websocket_kit.closing import is_sendable_code
 from websocket_kit.errors import (
     InvalidRouteError,
@@ -31,6 +31,13 @@ GONE = WebSocketDisconnectError(1001)
 WRONG_FORM = WebSocketCastError(int, THEIRS, [{"type": "x", "loc": (THEIRS,), "msg": THEIRS}])
 
 bounded = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def dropped() -> WebSocketHandshakeError:
+    """What a call meets after the library itself has ended the connection."""
+    error = WebSocketHandshakeError("cannot send: this end has closed the connection")
+    vars(error)["_goodbye"] = True
+    return error
 
 
 def group(*errors: Exception) -> ExceptionGroup[Exception]:
@@ -81,6 +88,18 @@ def test_raises_a_reject_and_the_peer_sees_its_status_or_after_accept_1008_or_10
 @pytest.mark.parametrize("error", [GONE, WebSocketDisconnect(1000), WebSocketDisconnect(1006)])
 def test_meets_a_disconnect_and_it_is_an_ordinary_goodbye(error: Exception) -> None:
     assert decide(error).then == "disconnect"
+
+
+def test_meets_the_librarys_own_close_and_it_is_as_ordinary_as_a_goodbye() -> None:
+    assert decide(dropped()) == decide(GONE)
+    assert decide(group(dropped(), GONE, dropped())) == decide(GONE)
+    assert decide(group(dropped(), WebSocketClose(4000))).code == 4000
+
+
+def test_calls_once_too_often_after_its_own_close_and_that_is_a_mistake() -> None:
+    error = WebSocketHandshakeError("cannot send: this end has closed the connection")
+    assert decide(error).then == "raise"
+    assert not is_goodbye(error)
 
 
 def test_meets_another_connections_disconnect_and_its_own_is_not_left_without_a_close() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from starlette.websockets import WebSocketDisconnect
 
 from websocket_kit import errors
+from websocket_kit._ending import is_goodbye
 from websocket_kit.errors import (
     InvalidRouteError,
     WebSocketCastError,
@@ -27,6 +28,7 @@ from websocket_kit.errors import (
     WebSocketReject,
     WebSocketTimeoutError,
     cut,
+    escape,
     shorten,
     type_name,
 )
@@ -60,6 +62,10 @@ TEXTS: list[tuple[WebSocketError, str]] = [
             "cannot receive: the peer has left (code 1000, reason 'a\\r\\n\\x1b[31m');"
             " nothing more can be sent or received"
         ),
+    ),
+    (
+        WebSocketDisconnectError(doing="send", why="the peer took no message for 5 s"),
+        "cannot send: the peer took no message for 5 s; nothing more can be sent or received",
     ),
     (WebSocketExpectError("hello", b"bye"), "expected 'hello', received b'bye'"),
     (WebSocketExpectError(1, None), "expected 1, received None"),
@@ -353,3 +359,26 @@ def test_no_text_of_an_error_forges_a_log_line(loc: str, msg: str) -> None:
 
 def test_a_reason_of_the_peer_s_forges_no_log_line() -> None:
     assert str(WebSocketDisconnectError(1000, "\r\n\x1b[0m\u2028")).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("/rooms/caf\u00e9", "/rooms/caf\u00e9"),
+        ("a\r\n\x1b[31m\0", "a\\r\\n\\x1b[31m\\x00"),
+        ("\u2028\ud800", "\\u2028\\ud800"),
+        ('it\'s "so"', 'it\'s "so"'),
+        ("x" * 1000, "x" * 100),
+        ("\x00" * 1000, "\\x00" * 25),
+        ("", ""),
+    ],
+)
+def test_an_escaped_text_is_printable_and_at_most_100_characters(text: str, escaped: str) -> None:
+    assert escape(text) == escaped
+
+
+def test_a_handshake_error_is_as_ordinary_as_before_when_it_has_travelled() -> None:
+    error = WebSocketHandshakeError("cannot send")
+    assert not is_goodbye(pickle.loads(pickle.dumps(error)))
+    vars(error)["_goodbye"] = True
+    assert is_goodbye(pickle.loads(pickle.dumps(error)))

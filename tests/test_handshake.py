@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Literal
 
 import pytest
@@ -9,9 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from websocket_kit._handshake import (
+    Rejection,
     check_origins,
     check_subprotocols,
     choose_subprotocol,
+    foreign,
     offers_denial,
     origin_problem,
 )
@@ -104,6 +107,25 @@ def test_a_page_of_the_servers_own_may_connect(origin: str, host: str) -> None:
         ("https://example.com", "example.com/path"),
         ("https://example.com", "user@example.com"),
         ("https://ex\xe4mple.com", "example.com"),
+        ("https://example.com,https://evil.org", "example.com"),
+        ("https://evil.org,https://example.com", "example.com"),
+        ("NULL", "example.com"),
+        ("https://example.com", "example.com, evil.org"),
+        ("https://example.com", "example.com evil.org"),
+        ("https://example.com", "example.com@evil.org"),
+        ("https://example.com\x00.evil.org", "example.com"),
+        ("https://example.com%2eevil.org", "example.com"),
+        ("https://example.com\t", "example.com"),
+        ("https://exam\xadple.com", "example.com"),
+        ("https:example.com", "example.com"),
+        ("https:///example.com", "example.com"),
+        ("https://example.com:443:443", "example.com"),
+        ("https://example.com:+443", "example.com"),
+        ("https://example.com:4431", "example.com:443"),
+        ("http://127.1", "127.0.0.1"),
+        ("http://2130706433", "127.0.0.1"),
+        ("http://localhost", "127.0.0.1"),
+        ("http://[::ffff:127.0.0.1]", "127.0.0.1"),
     ],
 )
 def test_a_page_of_another_origin_may_not(origin: str, host: str) -> None:
@@ -309,6 +331,26 @@ def test_a_refusal_shows_no_more_than_the_start_of_a_long_origin() -> None:
     said = problem("https://" + "x" * 10_000)
     assert said is not None
     assert len(said) < 300
+
+
+@pytest.mark.parametrize(
+    ("rejection", "plain"),
+    [
+        (Rejection(403), True),
+        (Rejection(403, text="for the log", setting="x", level=30), True),
+        (Rejection(403, "members only"), False),
+        (Rejection(403, headers=[(b"x", b"y")]), False),
+        (Rejection(401), False),
+    ],
+)
+def test_a_rejection_is_plain_where_a_plain_close_says_as_much(
+    rejection: Rejection, plain: bool
+) -> None:
+    assert rejection.is_plain is plain
+
+
+def test_a_foreign_page_is_refused_with_403_and_an_operator_is_told() -> None:
+    assert foreign("why") == (403, "", (), "why", "allowed_origins", logging.WARNING)
 
 
 # --------------------------------------------------------------------------------- as a rule

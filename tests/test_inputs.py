@@ -28,6 +28,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 from starlette.convertors import StringConvertor
+from starlette.requests import HTTPConnection, Request
 from typing_extensions import TypeAliasType, TypedDict
 
 from websocket_kit import WebSocket
@@ -913,6 +914,16 @@ def body_text(name: str) -> str:
         f"handler 'chat': parameter 'x' is a {name}, which only a body could fill, and a WebSocket"
         " handshake has none: receive it as the first message, with"
         f" 'await ws.receive(tp={name})' (or mark a model Query() to read it from the query)"
+    )
+
+
+@pytest.mark.parametrize("tp", [Request, HTTPConnection])
+def test_the_handshake_itself_is_no_input(tp: Any) -> None:
+    chat = handler_of(tp)
+    chat.__qualname__ = "chat"
+    assert refusal(chat) == (
+        f"handler 'chat': parameter 'x' is a {tp.__name__}: leave it out; the handshake is"
+        " ws.request"
     )
 
 

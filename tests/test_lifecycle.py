@@ -101,6 +101,12 @@ def test_an_illegal_call_is_explained(state: State, call: Call) -> None:
     assert explain(state, call) == ILLEGAL[state, call]
 
 
+def test_an_explanation_says_why_where_the_caller_cannot_know() -> None:
+    assert explain(CLOSED, SEND, "the server restarts") == (
+        f"cannot send: this end has closed the connection, because the server restarts {OVER}"
+    )
+
+
 def test_the_table_is_the_whole_of_what_is_legal() -> None:
     """The diagram in the docs is drawn from it."""
     assert TRANSITIONS == LEGAL

@@ -10,12 +10,12 @@ import pytest
 from anyio import wait_all_tasks_blocked
 from starlette.applications import Starlette
 
+from tests.asgi import Event, noted
 from websocket_kit import WebSocketRouter
+from websocket_kit.testing import lifespan
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
-
-    from tests.asgi import Event
 
 pytestmark = pytest.mark.anyio
 
@@ -29,15 +29,13 @@ class Run:
     Attributes:
         steps: What happened, in order.
         sent: What the app answered.
-        scope: The lifespan scope.
+        state: What the app has set up.
     """
 
-    def __init__(self, *, state: bool = True) -> None:
+    def __init__(self) -> None:
         self.steps: list[str] = []
         self.sent: list[Event] = []
-        self.scope: dict[str, Any] = {"type": "lifespan"}
-        if state:
-            self.scope["state"] = {}
+        self.state: dict[str, Any] = {}
 
     def lifespan(self, name: str, *, fail: str = "") -> Callable[[Any], Any]:
         """A lifespan that notes its steps; ``fail`` names the one it raises at."""
@@ -56,22 +54,8 @@ class Run:
 
     async def serve(self, app: Any) -> None:
         """Start the app, and stop it once it has started."""
-        started = anyio.Event()
-        events = iter(["lifespan.startup", "lifespan.shutdown"])
-
-        async def receive() -> Any:
-            kind = next(events)
-            if kind == "lifespan.shutdown":
-                await started.wait()
-                self.steps.append("serves")
-            return {"type": kind}
-
-        async def send(event: Any) -> None:
-            self.sent.append(event)
-            if event == STARTED:
-                started.set()
-
-        await app(self.scope, receive, send)
+        async with lifespan(noted(app, self.sent)) as self.state:
+            self.steps.append("serves")
 
 
 async def test_the_other_app_starts_first_and_stops_last() -> None:
@@ -92,7 +76,7 @@ async def test_the_state_of_both_is_the_servers() -> None:
     run = Run()
     router = WebSocketRouter(lifespan=run.lifespan("router"))
     await run.serve(router.wrap(Starlette(lifespan=run.lifespan("app"))))
-    assert run.scope["state"] == {"app": "ready", "router": "ready"}
+    assert run.state == {"app": "ready", "router": "ready"}
 
 
 async def test_the_other_app_is_given_the_servers_own_events() -> None:
@@ -163,7 +147,7 @@ async def test_beside_an_app_without_a_lifespan_the_routers_runs_alone(app: Any)
     await run.serve(router.wrap(app))
     assert run.steps == ["router starts", "serves", "router stops"]
     assert run.sent == [STARTED, STOPPED]
-    assert run.scope["state"] == {"router": "ready"}
+    assert run.state == {"router": "ready"}
 
 
 # ------------------------------------------------------------------------------------------ errors
@@ -184,7 +168,8 @@ async def test_an_app_that_says_it_failed_to_start_is_believed() -> None:
         await send({"type": "lifespan.startup.failed", "message": "no database"})
 
     run = Run()
-    await run.serve(WebSocketRouter(lifespan=run.lifespan("router")).wrap(app))
+    with pytest.raises(RuntimeError, match="no database"):
+        await run.serve(WebSocketRouter(lifespan=run.lifespan("router")).wrap(app))
     assert run.steps == []
     assert run.sent == [{"type": "lifespan.startup.failed", "message": "no database"}]
 
@@ -239,7 +224,7 @@ async def test_an_app_that_ends_before_the_shutdown_ends_the_routers_lifespan() 
 
     run = Run()
     await run.serve(WebSocketRouter(lifespan=run.lifespan("router")).wrap(app))
-    assert run.steps == ["router starts", "router stops"]
+    assert run.steps == ["router starts", "router stops", "serves"]
 
 
 async def test_a_server_without_state_still_starts_both() -> None:
@@ -248,10 +233,16 @@ async def test_a_server_without_state_still_starts_both() -> None:
         run.steps.append("router starts")
         yield
 
-    run = Run(state=False)
-    await run.serve(WebSocketRouter(lifespan=lifespan).wrap(Starlette()))
+    run = Run()
+    app = WebSocketRouter(lifespan=lifespan).wrap(Starlette())
+
+    async def without_state(scope: Any, receive: Any, send: Any) -> None:
+        del scope["state"]
+        await app(scope, receive, send)
+        assert "state" not in scope
+
+    await run.serve(without_state)
     assert run.steps == ["router starts", "serves"]
-    assert "state" not in run.scope
 
 
 async def test_the_lifespan_may_run_tasks() -> None:

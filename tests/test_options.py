@@ -1,16 +1,27 @@
-"""The four options, checked in one place."""
+"""The options, checked in one place."""
 
 from __future__ import annotations
 
 import math
 import sys
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from websocket_kit._options import DEFAULTS, Options, Settings, check_timeout, settle
+from websocket_kit._options import (
+    DEFAULTS,
+    SERVING_DEFAULTS,
+    Options,
+    ServingOptions,
+    Settings,
+    check_timeout,
+    for_routes,
+    settle,
+    settle_serving,
+)
 
 bounded = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -21,12 +32,21 @@ def test_without_options_there_are_safe_defaults() -> None:
         allowed_origins=frozenset(),
         max_message_bytes=1_048_576,
         receive_timeout=None,
+        send_timeout=None,
+        messages_per_second=None,
+        max_connections=None,
+        max_connections_per_client=None,
     )
 
 
-def test_there_are_four_options_and_each_has_a_default() -> None:
+def test_there_are_six_options_of_a_connection_and_each_has_a_default() -> None:
     assert [*DEFAULTS] == [*Options.__annotations__]
-    assert len(DEFAULTS) == 4
+    assert len(DEFAULTS) == 6
+
+
+def test_what_serves_connections_has_two_more() -> None:
+    assert [*SERVING_DEFAULTS] == [*DEFAULTS, "max_connections", "max_connections_per_client"]
+    assert {*SERVING_DEFAULTS} == {*Options.__annotations__, *ServingOptions.__annotations__}
 
 
 def test_options_are_settled_into_the_form_they_are_used_in() -> None:
@@ -35,13 +55,42 @@ def test_options_are_settled_into_the_form_they_are_used_in() -> None:
         "allowed_origins": ["HTTPS://Example.com:443", "null"],
         "max_message_bytes": 10,
         "receive_timeout": 1.5,
+        "send_timeout": 2.5,
+        "messages_per_second": 0.5,
     }
-    assert settle(options) == Settings(
+    settled = Settings(
         subprotocols=("b", "a"),
         allowed_origins=frozenset({"https://example.com", "null"}),
         max_message_bytes=10,
         receive_timeout=1.5,
+        send_timeout=2.5,
+        messages_per_second=0.5,
+        max_connections=None,
+        max_connections_per_client=None,
     )
+    assert settle(options) == settled
+    serving: ServingOptions = {"receive_timeout": 1.5, "max_connections": 3}
+    assert settle_serving(serving) == replace(settle({"receive_timeout": 1.5}), max_connections=3)
+    assert settle_serving(cast("ServingOptions", options)) == settled
+
+
+@pytest.mark.parametrize("name", ["max_connections", "max_connections_per_client"])
+def test_one_connection_counts_none(name: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        settle(cast("Options", {name: 1}))
+    assert str(caught.value) == (
+        f"{name} counts connections, and this is one:"
+        " it is an option of a route, the router and endpoint"
+    )
+
+
+def test_what_a_router_counts_is_no_default_of_its_routes() -> None:
+    options: ServingOptions = {
+        "receive_timeout": 5,
+        "max_connections": 10,
+        "max_connections_per_client": 1,
+    }
+    assert for_routes(options) == {"receive_timeout": 5}
 
 
 def test_every_origin_is_a_star() -> None:
@@ -75,7 +124,7 @@ def test_the_defaults_are_not_changed_by_what_is_set() -> None:
             TypeError,
             (
                 "unknown option 'timeout' (there are subprotocols, allowed_origins,"
-                " max_message_bytes, receive_timeout)"
+                " max_message_bytes, receive_timeout, send_timeout, messages_per_second)"
             ),
         ),
         (
@@ -83,7 +132,7 @@ def test_the_defaults_are_not_changed_by_what_is_set() -> None:
             TypeError,
             (
                 "unknown option 'orgins' (there are subprotocols, allowed_origins,"
-                " max_message_bytes, receive_timeout)"
+                " max_message_bytes, receive_timeout, send_timeout, messages_per_second)"
             ),
         ),
         (
@@ -108,6 +157,23 @@ def test_the_defaults_are_not_changed_by_what_is_set() -> None:
             ValueError,
             "a timeout is 0 seconds or more, or None for ever, not -1",
         ),
+        ({"send_timeout": "5"}, TypeError, "send_timeout is a number or None, not '5'"),
+        ({"send_timeout": True}, TypeError, "send_timeout is a number or None, not True"),
+        (
+            {"send_timeout": 0},
+            ValueError,
+            "send_timeout is more than 0, or None for no limit, not 0",
+        ),
+        (
+            {"messages_per_second": math.nan},
+            ValueError,
+            "messages_per_second is more than 0, or None for no limit, not nan",
+        ),
+        (
+            {"messages_per_second": math.inf},
+            ValueError,
+            "messages_per_second is more than 0, or None for no limit, not inf",
+        ),
         ({"subprotocols": ["a b"]}, ValueError, "subprotocol 'a b' is not a token"),
         (
             {"allowed_origins": ["example.com"]},
@@ -123,6 +189,33 @@ def test_an_option_that_cannot_be_is_refused(
         settle(cast("Options", options))
     assert type(caught.value) is error
     assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("name", ["max_connections", "max_connections_per_client"])
+@pytest.mark.parametrize(
+    ("count", "error", "text"),
+    [
+        (-1, ValueError, "is 0 or more, not -1"),
+        (1.5, TypeError, "is an int or None, not 1.5"),
+        (True, TypeError, "is an int or None, not True"),
+    ],
+)
+def test_a_count_that_cannot_be_is_refused(
+    name: str, count: object, error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error) as caught:
+        settle_serving(cast("ServingOptions", {name: count}))
+    assert str(caught.value) == f"{name} {text}"
+
+
+def test_what_serves_has_no_unknown_option_either() -> None:
+    with pytest.raises(TypeError) as caught:
+        settle_serving(cast("ServingOptions", {"max_conections": 5}))
+    assert str(caught.value) == (
+        "unknown option 'max_conections' (there are subprotocols, allowed_origins,"
+        " max_message_bytes, receive_timeout, send_timeout, messages_per_second,"
+        " max_connections, max_connections_per_client)"
+    )
 
 
 @pytest.mark.parametrize("name", ["subprotocols", "allowed_origins"])

@@ -32,7 +32,11 @@ MODULES = [
     ),
 ]
 # Not exported, but part of what the signatures say.
-MENTIONED = [("HeadersLike", "websocket_kit.closing"), ("Options", "websocket_kit._options")]
+MENTIONED = [
+    ("HeadersLike", "websocket_kit.closing"),
+    ("Options", "websocket_kit._options"),
+    ("ServingOptions", "websocket_kit._options"),
+]
 
 
 def public_names(module: ModuleType) -> list[str]:

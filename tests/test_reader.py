@@ -355,3 +355,55 @@ async def test_an_error_in_reading_comes_out_and_frees_who_stops_it() -> None:
     with pytest.raises(ZeroDivisionError):
         await reader.run(lambda: pytest.fail("there was no goodbye"))
     await reader.stop()
+
+
+async def test_a_stop_that_is_a_goodbye_discards_what_was_read_and_tells_who_takes() -> None:
+    goodbyes: list[float] = []
+    taken: list[str | None] = []
+
+    async def wait(reader: Reader) -> None:
+        taken.append(await take(reader))
+        taken.append(await take(reader))
+
+    source = Source("one")
+    async with anyio.create_task_group() as tasks:
+        reader = Reader(source.read, 64)
+        tasks.start_soon(reader.run, lambda: goodbyes.append(current_time()))
+        tasks.start_soon(wait, reader)
+        await wait_all_tasks_blocked()
+        assert taken == ["one"]
+        await reader.stop(goodbye=True)
+        assert not source.reading
+    assert taken == ["one", None]
+    assert len(goodbyes) == 1
+
+
+async def test_a_goodbye_by_stop_is_said_at_once_where_nobody_takes() -> None:
+    source = Source("one", "two")
+    goodbyes: list[float] = []
+    async with running(source, goodbyes=goodbyes) as reader:
+        await sleep(1)
+        start = current_time()
+        await reader.stop(goodbye=True)
+        await wait_all_tasks_blocked()
+        assert goodbyes == [start]
+        assert not reader.events
+
+
+async def test_what_reads_may_end_the_reading_and_then_stop_waits_for_nothing() -> None:
+    source = Source()
+
+    async def read() -> Event | None:
+        await source.read()
+        reader.end()
+        await reader.stop(goodbye=True)  # as a connection does that is closed from in here
+        return None
+
+    goodbyes: list[float] = []
+    reader = Reader(read, 64)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(reader.run, lambda: goodbyes.append(current_time()))
+        await wait_all_tasks_blocked()
+        source.push("one")
+    assert reader.over
+    assert len(goodbyes) == 1

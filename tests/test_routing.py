@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
-from contextlib import asynccontextmanager
+import logging
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import anyio
+import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount, NoMatchFound, Router
 
-from tests.asgi import Server, accept, close, denial, text
+from tests.asgi import accept, close, noted
 from websocket_kit import (
     InvalidRouteError,
     WebSocket,
@@ -19,11 +22,12 @@ from websocket_kit import (
     query,
     websocket,
 )
+from websocket_kit.testing import HandshakeRejected, connect, lifespan
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from tests.asgi import Event
+    from starlette.types import ASGIApp
 
 pytestmark = pytest.mark.anyio
 
@@ -46,39 +50,34 @@ async def show(ws: WebSocket, **inputs: Any) -> None:
         await ws.send(inputs)
 
 
-async def sent_to(app: Any, path: str, **scope: Any) -> list[Event]:
-    """What an app sends to a peer that connects and leaves."""
-    server = Server(path=path, **scope)
-    await app(*server.asgi)
-    return server.sent
+async def first_message(app: Any, path: str, **options: Any) -> str:
+    """What an app says first to a peer that connects."""
+    async with connect(app, path, **options) as peer:
+        return await peer.receive()
 
 
-async def first_message(app: Any, path: str, **scope: Any) -> str:
-    events = await sent_to(app, path, **scope)
-    message: str = events[1]["text"]
-    return message
+async def refusal(app: Any, path: str, **options: Any) -> HandshakeRejected:
+    """How an app refuses a peer that wants to connect."""
+    with pytest.raises(HandshakeRejected) as caught:
+        async with connect(app, path, **options):
+            pass
+    return caught.value
 
 
-async def http(app: Any, path: str, method: str = "GET", **scope: Any) -> list[Event]:
+def with_scope(app: Any, **changes: Any) -> ASGIApp:
+    """An app whose scope is otherwise than the server gives it."""
+
+    async def changed(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, **changes}, receive, send)
+
+    return changed
+
+
+async def http(app: Any, path: str) -> httpx.Response:
     """What an app answers to HTTP."""
-    sent: list[Event] = []
-
-    async def receive() -> Event:
-        return {"type": "http.request", "body": b""}
-
-    async def send(event: Any) -> None:
-        sent.append(event)
-
-    request: dict[str, Any] = {
-        "type": "http",
-        "method": method,
-        "path": path,
-        "headers": [],
-        "query_string": b"",
-        **scope,
-    }
-    await app(request, receive, send)
-    return sent
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        return await client.get(path)
 
 
 # -------------------------------------------------------------------------------- two decorators
@@ -95,7 +94,7 @@ async def test_a_router_registers_at_once() -> None:
 
     assert [route.path for route in app.routes] == ["/rooms/{room}"]
     assert await first_message(app, "/rooms/lobby") == "guest in lobby"
-    assert await first_message(app, "/rooms/lobby", query_string=b"name=Ada") == "Ada in lobby"
+    assert await first_message(app, "/rooms/lobby?name=Ada") == "Ada in lobby"
 
 
 async def test_a_route_is_registered_later() -> None:
@@ -112,9 +111,9 @@ async def test_a_router_can_begin_with_routes() -> None:
 
 async def test_a_route_is_an_asgi_app_on_its_own() -> None:
     assert await first_message(where, "/where") == "/where"
-    assert await sent_to(where, "/elsewhere") == denial(404)
-    assert (await http(where, "/where"))[0]["status"] == 426
-    assert (await http(where, "/elsewhere"))[0]["status"] == 404
+    assert (await refusal(where, "/elsewhere")).status == 404
+    assert (await http(where, "/where")).status_code == 426
+    assert (await http(where, "/elsewhere")).status_code == 404
 
 
 async def test_a_route_can_be_made_without_a_decorator() -> None:
@@ -160,7 +159,7 @@ async def test_a_handler_can_be_an_object_or_a_partial() -> None:
     app = WebSocketRouter()
     app.websocket("/object")(Greeter())
     app.websocket("/partial", name="partial")(functools.partial(greet, "hello"))
-    assert await first_message(app, "/object", query_string=b"name=Ada") == "hi Ada"
+    assert await first_message(app, "/object?name=Ada") == "hi Ada"
     assert await first_message(app, "/partial") == "hello"
     assert [route.name for route in app.routes] == ["Greeter", "partial"]
 
@@ -170,8 +169,8 @@ async def test_what_a_handler_returns_is_ignored() -> None:
         await ws.accept()
         return "ignored"
 
-    events = await sent_to(WebSocketRoute("/", handler), "/")
-    assert events == [accept(), close(1000)]
+    async with connect(WebSocketRoute("/", handler)) as peer:
+        await peer.expect_close(1000)
 
 
 async def test_the_annotation_sets_the_types_of_messages() -> None:
@@ -183,10 +182,8 @@ async def test_the_annotation_sets_the_types_of_messages() -> None:
             async for numbers in ws:
                 await ws.send({"sum": sum(numbers)})
 
-    server = Server("[1, 2]", path="/sum")
-    server.leave()
-    await app(*server.asgi)
-    assert server.sent == [accept(), text('{"sum":3}')]
+    async with connect(app, "/sum") as peer:
+        assert await peer.pair("[1, 2]") == '{"sum":3}'
 
 
 # ------------------------------------------------------------------------------- inputs by any name
@@ -199,8 +196,7 @@ async def test_an_input_may_have_any_name(name: str) -> None:
     exec(source, {"show": show}, names)  # noqa: S102 - a signature with this name
     by_query = WebSocketRoute("/", names["handler"])
     by_path = WebSocketRoute(f"/{{{name}}}", names["handler"])
-    query_string = f"{name}=x".encode()
-    assert await first_message(by_query, "/", query_string=query_string) == f'{{"{name}":"x"}}'
+    assert await first_message(by_query, f"/?{name}=x") == f'{{"{name}":"x"}}'
     assert await first_message(by_path, "/x") == f'{{"{name}":"x"}}'
 
 
@@ -219,11 +215,11 @@ async def test_a_bad_input_is_refused_before_the_handler_runs() -> None:
     async def pages(ws: WebSocket, page: int) -> None:
         called.append(page)
 
-    (start, body) = await sent_to(app, "/pages", query_string=b"page=s3cret")
-    assert start["status"] == 400
-    assert (b"content-type", b"application/json") in start["headers"]
-    assert b'"loc": ["query", "page"]' in body["body"]
-    assert b"s3cret" not in body["body"]
+    refused = await refusal(app, "/pages?page=s3cret")
+    assert refused.status == 400
+    assert refused.headers["content-type"] == "application/json"
+    assert b'"loc": ["query", "page"]' in refused.body
+    assert b"s3cret" not in refused.body
     assert called == []
 
 
@@ -233,40 +229,41 @@ async def test_a_bad_input_is_a_plain_close_where_no_denial_is_offered() -> None
     @app.websocket("/pages")
     async def pages(ws: WebSocket, page: int) -> None: ...
 
-    assert await sent_to(app, "/pages", denial=False) == [close(1008)]
+    refused = await refusal(app, "/pages", server="daphne")
+    assert (refused.status, refused.body) == (403, b"")
 
 
 # -------------------------------------------------------------------------------- unknown and HTTP
 
 
-@pytest.mark.parametrize(("offers_denial", "events"), [(True, denial(404)), (False, [close(1008)])])
-async def test_an_unknown_websocket_path_is_refused(offers_denial: bool, events: Any) -> None:
-    assert await sent_to(WebSocketRouter([where]), "/nowhere", denial=offers_denial) == events
+@pytest.mark.parametrize(("server", "status"), [("uvicorn", 404), ("daphne", 403)])
+async def test_an_unknown_websocket_path_is_refused(server: str, status: int) -> None:
+    refused = await refusal(WebSocketRouter([where]), "/nowhere", server=server)
+    assert (refused.status, refused.body) == (status, b"")
 
 
 async def test_http_on_a_websocket_path_is_told_to_upgrade() -> None:
-    start, body = await http(WebSocketRouter([where]), "/where")
-    assert start["status"] == 426
-    assert (b"upgrade", b"websocket") in start["headers"]
-    assert (b"connection", b"Upgrade") in start["headers"]
-    assert body["body"] == b"This path speaks WebSocket."
+    response = await http(WebSocketRouter([where]), "/where")
+    assert response.status_code == 426
+    assert response.headers["upgrade"] == "websocket"
+    assert response.headers["connection"] == "Upgrade"
+    assert response.text == "This path speaks WebSocket."
 
 
 async def test_http_elsewhere_is_not_found() -> None:
-    start, _ = await http(WebSocketRouter([where]), "/nowhere")
-    assert start["status"] == 404
+    assert (await http(WebSocketRouter([where]), "/nowhere")).status_code == 404
 
 
 async def test_a_scope_of_another_type_is_an_error() -> None:
-    server = Server(type="mail")
     with pytest.raises(ValueError, match="'mail'"):
-        await WebSocketRouter()(*server.asgi)
+        async with connect(with_scope(WebSocketRouter(), type="mail")):
+            pass
 
 
 async def test_a_trailing_slash_makes_no_difference() -> None:
     app = WebSocketRouter([where])
     assert await first_message(app, "/where/") == "/where/"
-    assert (await http(app, "/where/"))[0]["status"] == 426
+    assert (await http(app, "/where/")).status_code == 426
 
 
 # ----------------------------------------------------------------------------------------- mounting
@@ -283,7 +280,8 @@ async def test_a_trailing_slash_makes_no_difference() -> None:
     ],
 )
 async def test_the_root_path_may_be_in_the_path_or_not(root_path: Any, path: str) -> None:
-    assert await first_message(WebSocketRouter([where]), path, root_path=root_path)
+    app = with_scope(WebSocketRouter([where]), root_path=root_path)
+    assert await first_message(app, path) == path
 
 
 async def test_a_path_that_only_begins_like_the_root_path_is_no_part_of_it() -> None:
@@ -291,9 +289,10 @@ async def test_a_path_that_only_begins_like_the_root_path_is_no_part_of_it() -> 
         async with ws:
             await ws.send("hi")
 
-    app = WebSocketRouter([WebSocketRoute("/wsx/where", handler)])
-    assert await first_message(app, "/wsx/where", root_path="/ws") == "hi"
-    assert await sent_to(WebSocketRouter([where]), "/wsx/where", root_path="/ws") == denial(404)
+    app = with_scope(WebSocketRouter([WebSocketRoute("/wsx/where", handler)]), root_path="/ws")
+    assert await first_message(app, "/wsx/where") == "hi"
+    other = with_scope(WebSocketRouter([where]), root_path="/ws")
+    assert (await refusal(other, "/wsx/where")).status == 404
 
 
 async def test_the_root_path_alone_is_the_root() -> None:
@@ -301,23 +300,24 @@ async def test_the_root_path_alone_is_the_root() -> None:
         async with ws:
             await ws.send("hi")
 
-    app = WebSocketRouter([WebSocketRoute("/", handler)])
-    assert await first_message(app, "/ws", root_path="/ws") == "hi"
-    assert await first_message(app, "/ws/", root_path="/ws") == "hi"
+    app = with_scope(WebSocketRouter([WebSocketRoute("/", handler)]), root_path="/ws")
+    assert await first_message(app, "/ws") == "hi"
+    assert await first_message(app, "/ws/") == "hi"
 
 
 async def test_without_a_root_path_in_the_scope_the_path_is_the_whole_path() -> None:
-    server = Server(path="/where")
-    del server.scope["root_path"]
-    await WebSocketRouter([where])(*server.asgi)
-    assert server.sent[1] == text("/where")
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        del scope["root_path"]
+        await WebSocketRouter([where])(scope, receive, send)
+
+    assert await first_message(app, "/where") == "/where"
 
 
 async def test_a_router_mounts_into_starlette() -> None:
     app = Starlette(routes=[Mount("/ws", WebSocketRouter([where, echo]))])
     assert await first_message(app, "/ws/where") == "/ws/where"
-    assert await sent_to(app, "/ws/nowhere") == denial(404)
-    assert (await http(app, "/ws/where"))[0]["status"] == 426
+    assert (await refusal(app, "/ws/nowhere")).status == 404
+    assert (await http(app, "/ws/where")).status_code == 426
 
 
 async def test_mounts_nest() -> None:
@@ -333,22 +333,29 @@ async def test_a_mounts_parameters_are_inputs_only_of_the_routes_that_name_them(
 
 async def test_a_router_mounts_into_a_router_of_starlettes_with_its_own_root_path() -> None:
     app = Starlette(routes=[Mount("/ws", WebSocketRouter([where]))])
-    assert await first_message(app, "/proxy/ws/where", root_path="/proxy") == "/proxy/ws/where"
+    proxied = with_scope(app, root_path="/proxy")
+    assert await first_message(proxied, "/proxy/ws/where") == "/proxy/ws/where"
+
+
+@pytest.mark.parametrize("mounted", [WebSocketRouter([where]), where])
+async def test_a_mount_works_where_the_server_keeps_its_root_path_out_of_the_path(
+    mounted: WebSocketRouter | WebSocketRoute,
+) -> None:
+    app = Starlette(routes=[Mount("/ws", mounted)])
+    assert await first_message(with_scope(app, root_path="/proxy"), "/ws/where") == "/ws/where"
 
 
 async def test_a_route_is_a_starlette_route() -> None:
     app = Starlette(routes=[echo, where])
-    server = Server("hi", path="/echo/2", query_string=b"sep=-")
-    server.leave()
-    await app(*server.asgi)
-    assert server.sent == [accept(), text("hi-hi")]
+    async with connect(app, "/echo/2?sep=-") as peer:
+        assert await peer.pair("hi") == "hi-hi"
     assert await first_message(app, "/where") == "/where"
     assert app.url_path_for("echo", times=2) == "/echo/2"
 
 
 async def test_a_starlette_route_is_not_for_http() -> None:
     app = Starlette(routes=[where])
-    assert (await http(app, "/where"))[0]["status"] == 404
+    assert (await http(app, "/where")).status_code == 404
 
 
 async def test_starlette_names_routes_of_a_mounted_router() -> None:
@@ -357,11 +364,16 @@ async def test_starlette_names_routes_of_a_mounted_router() -> None:
 
 
 async def test_the_scope_tells_middleware_which_handler_serves() -> None:
-    server = Server(path="/echo/2")
-    server.leave()
-    await WebSocketRouter([echo])(*server.asgi)
-    assert server.scope["endpoint"] is echo.handler
-    assert server.scope["path_params"] == {"times": 2}
+    scopes: list[Any] = []
+
+    async def middleware(scope: Any, receive: Any, send: Any) -> None:
+        scopes.append(scope)
+        await WebSocketRouter([echo])(scope, receive, send)
+
+    async with connect(middleware, "/echo/2"):
+        pass
+    assert scopes[0]["endpoint"] is echo.handler
+    assert scopes[0]["path_params"] == {"times": 2}
 
 
 # --------------------------------------------------------------------------------------- including
@@ -376,7 +388,7 @@ async def test_a_router_is_included_under_a_prefix() -> None:
     app.include(WebSocketRouter([where, echo]), prefix="/v1")
     assert [route.path for route in app.routes] == ["/v1/where", "/v1/echo/{times:int}"]
     assert await first_message(app, "/v1/where") == "/v1/where"
-    assert await sent_to(app, "/where") == denial(404)
+    assert (await refusal(app, "/where")).status == 404
 
 
 async def test_a_route_is_included_under_a_prefix_and_stays_where_it_was_too() -> None:
@@ -399,7 +411,7 @@ async def test_a_prefixs_parameters_are_inputs() -> None:
 
 async def test_without_the_prefix_they_are_from_the_query() -> None:
     app = WebSocketRouter([WebSocketRoute("/rooms/{room}", show_both)])
-    message = await first_message(app, "/rooms/1", query_string=b"team=red")
+    message = await first_message(app, "/rooms/1?team=red")
     assert message == '{"team":"red","room":"1"}'
 
 
@@ -415,7 +427,7 @@ async def test_a_router_is_included_as_it_is_at_that_moment() -> None:
     app.include(inner)
     inner.include(echo)
     assert [route.path for route in app.routes] == ["/where"]
-    assert await sent_to(app, "/echo/2") == denial(404)
+    assert (await refusal(app, "/echo/2")).status == 404
 
 
 async def test_inclusion_nests() -> None:
@@ -430,7 +442,7 @@ async def test_of_a_router_with_a_conflict_nothing_is_included() -> None:
     with pytest.raises(InvalidRouteError, match="already routed"):
         app.include(WebSocketRouter([echo, where]))
     assert [route.path for route in app.routes] == ["/where"]
-    assert await sent_to(app, "/echo/2") == denial(404)
+    assert (await refusal(app, "/echo/2")).status == 404
 
 
 async def test_two_routes_of_the_same_shape_are_refused() -> None:
@@ -472,8 +484,8 @@ async def test_a_function_with_a_query_may_serve_two_routes() -> None:
         await show(ws, n=n, room=room)
 
     app = WebSocketRouter([websocket("/rooms/{room}")(handler), websocket("/")(handler)])
-    assert await first_message(app, "/", query_string=b"n=5") == '{"n":5,"room":"none"}'
-    assert await first_message(app, "/rooms/a", query_string=b"n=6") == '{"n":6,"room":"a"}'
+    assert await first_message(app, "/?n=5") == '{"n":5,"room":"none"}'
+    assert await first_message(app, "/rooms/a?n=6") == '{"n":6,"room":"a"}'
 
 
 def test_a_route_is_no_handler() -> None:
@@ -488,15 +500,21 @@ def test_message_types_that_pydantic_does_not_know_are_refused_with_the_handlers
         async def handler(ws: WebSocket[WebSocketRouter, str]) -> None: ...
 
 
+@pytest.mark.parametrize("decorator", [websocket, WebSocketRouter().websocket])
+def test_a_decorator_without_its_path_says_so(decorator: Any) -> None:
+    with pytest.raises(TypeError) as caught:
+        decorator(report_limit)
+    text = """the path is missing: write @websocket("/path") above 'report_limit'"""
+    assert str(caught.value) == text
+
+
 # ----------------------------------------------------------------------------------------- options
 
 
 async def limit_of(app: Any) -> str:
     """What max_message_bytes is where an app serves the route ``report``."""
-    server = Server("x" * 100, path="/report")
-    await app(*server.asgi)
-    message: str = server.sent[1]["text"]
-    return message
+    async with connect(app, "/report") as peer:
+        return await peer.pair("x" * 100)
 
 
 async def report_limit(ws: WebSocket) -> None:
@@ -544,9 +562,99 @@ async def test_a_routers_origins_hold_for_its_routes(
 ) -> None:
     headers = {"host": "example.com", "origin": "https://app.example"}
     app = WebSocketRouter([where], allowed_origins=["https://app.example"])
-    assert (await sent_to(app, "/where", headers=headers))[0] == accept()
-    events = await sent_to(WebSocketRouter([where]), "/where", headers=headers)
-    assert events == [close(1008)]
+    assert await first_message(app, "/where", headers=headers) == "/where"
+    refused = await refusal(WebSocketRouter([where]), "/where", headers=headers)
+    assert (refused.status, dict(refused.headers)) == (403, {})  # a plain close
+
+
+@pytest.mark.parametrize(
+    ("route", "inner", "outer", "statuses"),
+    [
+        ({"max_connections": 1}, {}, {}, [None, 503, None, 503]),
+        ({}, {"max_connections": 3}, {}, [None, None, None, 503]),
+        ({}, {}, {"max_connections": 3}, [None, None, None, 503]),
+        ({"max_connections": 1}, {"max_connections": 1}, {}, [None, 503, 503, 503]),
+        ({"max_connections": None}, {"max_connections": 1}, {}, [None, 503, 503, 503]),
+        (
+            {"max_connections": 9},
+            {"max_connections": 9},
+            {"max_connections": 1},
+            [None] + [503] * 3,
+        ),
+        ({}, {"max_connections": 3, "max_connections_per_client": 1}, {}, [None] + [429] * 3),
+    ],
+)
+async def test_a_route_counts_its_connections_and_a_router_those_of_its_routes_together(
+    route: Any, inner: Any, outer: Any, statuses: list[int | None]
+) -> None:
+    rooms, app = WebSocketRouter(**inner), WebSocketRouter(**outer)
+    rooms.websocket("/a", **route)(stay)
+    rooms.include(WebSocketRoute("/b", stay, **route))
+    app.include(rooms)
+    assert await statuses_of((app, "/a"), (app, "/a"), (app, "/b"), (app, "/b")) == statuses
+
+
+async def test_a_router_counts_its_routes_with_those_of_them_that_others_include() -> None:
+    rooms, app = WebSocketRouter(max_connections=1), WebSocketRouter()
+    rooms.websocket("/a")(stay)
+    app.include(rooms)
+    assert await statuses_of((rooms, "/a"), (app, "/a")) == [None, 503]
+
+
+def test_what_a_router_counts_is_no_option_of_its_routes() -> None:
+    app = WebSocketRouter([where], max_connections=1, receive_timeout=5)
+    app.websocket("/stay")(stay)
+    assert [route.options for route in app.routes] == [{"receive_timeout": 5}] * 2
+
+
+async def test_a_connection_with_bad_inputs_makes_room() -> None:
+    app = WebSocketRouter(max_connections=1)
+
+    @app.websocket("/pages")
+    async def pages(ws: WebSocket, page: int) -> None: ...
+
+    for _ in range(3):
+        assert (await refusal(app, "/pages?page=x")).status == 400
+
+
+async def stay(ws: WebSocket) -> None:
+    async with ws:
+        await ws.receive()
+
+
+async def statuses_of(*calls: tuple[Any, str]) -> list[int | None]:
+    """The statuses with which apps refuse peers that connect one after the other and stay."""
+    statuses: list[int | None] = []
+    async with AsyncExitStack() as stack:
+        for app, path in calls:
+            try:
+                await stack.enter_async_context(connect(app, path))
+            except HandshakeRejected as rejected:
+                statuses.append(rejected.status)
+            else:
+                statuses.append(None)
+    return statuses
+
+
+async def test_what_is_refused_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "websocket_kit")
+    app = WebSocketRouter()
+
+    @app.websocket("/pages")
+    async def pages(ws: WebSocket, page: int, name: str) -> None: ...
+
+    await refusal(app, "/nowhere")
+    await refusal(app, "/pages?page=s3cret")
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", "rejected '/nowhere' from '127.0.0.1' with HTTP 404: no route has this path"),
+        (
+            "INFO",
+            (
+                "rejected '/pages' from '127.0.0.1' with HTTP 400:"
+                " bad or missing inputs: query.name, query.page"
+            ),
+        ),
+    ]
 
 
 def define_on_a_router(**options: Any) -> object:
@@ -572,6 +680,7 @@ def define_by_hand(**options: Any) -> object:
         ({"max_messages": 1}, TypeError),
         ({"subprotocols": "chat"}, TypeError),
         ({"receive_timeout": -1}, ValueError),
+        ({"max_connections": -1}, ValueError),
     ],
 )
 def test_a_bad_option_is_refused_where_it_is_written(
@@ -649,25 +758,26 @@ def never(_: object) -> None:
 @pytest.mark.parametrize("path", ["/", "/where"])
 @pytest.mark.parametrize("lifespan", [None, never])
 async def test_wrap_hands_all_http_to_the_other_app(path: str, lifespan: Any) -> None:
-    start, body = await http(WebSocketRouter([where], lifespan=lifespan).wrap(other_app), path)
-    assert (start["status"], body["body"]) == (200, path.encode())
+    response = await http(WebSocketRouter([where], lifespan=lifespan).wrap(other_app), path)
+    assert (response.status_code, response.text) == (200, path)
 
 
 async def test_wrap_hands_unknown_websocket_paths_to_the_other_app() -> None:
     app = WebSocketRouter([where]).wrap(other_app)
-    events = await sent_to(app, "/chat", subprotocols=["other"])
-    assert events == [accept("other"), close(4000, "the other app")]
+    async with connect(app, "/chat", subprotocols=["other"]) as peer:
+        assert peer.subprotocol == "other"
+        await peer.expect_close(4000, "the other app")
 
 
-@pytest.mark.parametrize(("offers_denial", "events"), [(True, denial(404)), (False, [close(1008)])])
+@pytest.mark.parametrize(("server", "status"), [("uvicorn", 404), ("daphne", 403)])
 async def test_wrap_refuses_a_websocket_that_the_other_app_does_not_speak(
-    offers_denial: bool, events: Any, caplog: pytest.LogCaptureFixture
+    server: str, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = WebSocketRouter([where]).wrap(django_app)
-    assert await sent_to(app, "/ch\nat", denial=offers_denial) == events
+    assert (await refusal(app, "/ch\nat", server=server)).status == status
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert r"'/ch\nat'" in caplog.messages[0]
-    assert "Django can only handle" in caplog.messages[0]
+    assert "the wrapped app raised ValueError at it" in caplog.messages[0]
 
 
 async def begin_then_fail(scope: Any, receive: Any, send: Any) -> None:
@@ -698,7 +808,8 @@ async def test_wrap_lets_every_other_error_of_the_other_app_through(
     app: Any, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        await sent_to(WebSocketRouter([where]).wrap(app), "/chat")
+        async with connect(WebSocketRouter([where]).wrap(app), "/chat"):
+            pass
 
 
 async def test_wrap_knows_routes_that_are_registered_later() -> None:
@@ -706,6 +817,36 @@ async def test_wrap_knows_routes_that_are_registered_later() -> None:
     app = router.wrap(django_app)
     router.include(where)
     assert await first_message(app, "/where") == "/where"
+
+
+# ------------------------------------------------------------------------------- connections
+
+
+async def test_a_router_shows_its_connections_and_closes_them_all() -> None:
+    app = WebSocketRouter()
+    app.websocket("/a")(stay)
+    async with connect(app, "/a") as peer:
+        assert [ws.scope["path"] for ws in app.connections] == ["/a"]
+        await app.close_all(4000, "bye", grace=0)
+        await peer.expect_close(4000, "bye")
+    assert app.connections == frozenset()
+
+
+async def test_a_handler_ends_no_sooner_than_its_close_has_gone_out() -> None:
+    async def handler(ws: WebSocket) -> None:
+        async with ws:
+            await anyio.sleep(0.5)
+
+    app = WebSocketRouter([WebSocketRoute("/", handler)])
+    server = Server()
+    server.stuck.add("websocket.close")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(app, *server.asgi)
+        await anyio.wait_all_tasks_blocked()
+        start = anyio.current_time()
+        await app.close_all()
+        assert anyio.current_time() - start == pytest.approx(1.5)
+        server.freed.set()
 
 
 # --------------------------------------------------------------------------------------------- run
@@ -719,56 +860,40 @@ def test_run_serves_the_router_with_uvicorn(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr("websocket_kit.server.run", serve)
     app = WebSocketRouter()
+    usual = {"scheme": "ws", "drain": app.close_all}
     app.run()
     app.run("0.0.0.0", 80, log_level="warning")  # noqa: S104 - nothing listens
     assert served == [
-        (app, {"host": "127.0.0.1", "port": 8000, "scheme": "ws"}),
-        (app, {"host": "0.0.0.0", "port": 80, "scheme": "ws", "log_level": "warning"}),  # noqa: S104
+        (app, {"host": "127.0.0.1", "port": 8000, **usual}),
+        (app, {"host": "0.0.0.0", "port": 80, "log_level": "warning", **usual}),  # noqa: S104
     ]
 
 
 # ---------------------------------------------------------------------------------------- lifespan
 
 
-async def lifespan_events(app: Any, state: dict[str, Any] | None = None) -> list[Event]:
-    """What an app answers to a server that starts and stops."""
-    sent: list[Event] = []
-    events = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
-
-    async def receive() -> Any:
-        return next(events)
-
-    async def send(event: Any) -> None:
-        sent.append(event)
-
-    await app({"type": "lifespan", "state": {} if state is None else state}, receive, send)
-    return sent
-
-
 async def test_a_router_runs_its_lifespan_with_itself_as_the_app() -> None:
     steps: list[Any] = []
 
     @asynccontextmanager
-    async def lifespan(app: WebSocketRouter) -> AsyncGenerator[dict[str, str]]:
+    async def stages(app: WebSocketRouter) -> AsyncGenerator[dict[str, str]]:
         steps.append(app)
         yield {"pool": "db"}
         steps.append("stopped")
 
-    router = WebSocketRouter(lifespan=lifespan)
-    state: dict[str, Any] = {}
-    events = await lifespan_events(router, state)
-    assert [event["type"] for event in events] == [
-        "lifespan.startup.complete",
-        "lifespan.shutdown.complete",
-    ]
+    router = WebSocketRouter(lifespan=stages)
+    async with lifespan(router) as state:
+        assert steps == [router]
+        assert state == {"pool": "db"}
     assert steps == [router, "stopped"]
-    assert state == {"pool": "db"}
 
 
 @pytest.mark.parametrize("app", [WebSocketRouter(), where])
 async def test_without_a_lifespan_there_is_nothing_to_run(app: Any) -> None:
-    events = await lifespan_events(app)
-    assert [event["type"] for event in events] == [
+    sent: list[Any] = []
+    async with lifespan(noted(app, sent)) as state:
+        assert state == {}
+    assert [event["type"] for event in sent] == [
         "lifespan.startup.complete",
         "lifespan.shutdown.complete",
     ]
@@ -776,23 +901,25 @@ async def test_without_a_lifespan_there_is_nothing_to_run(app: Any) -> None:
 
 async def test_a_lifespan_that_fails_to_start_says_so() -> None:
     @asynccontextmanager
-    async def lifespan(_: Any) -> AsyncGenerator[None]:
+    async def stages(_: Any) -> AsyncGenerator[None]:
         raise ZeroDivisionError
         yield
 
     with pytest.raises(ZeroDivisionError):
-        await lifespan_events(WebSocketRouter(lifespan=lifespan))
+        async with lifespan(WebSocketRouter(lifespan=stages)):
+            pytest.fail("it started")
 
 
 async def test_an_included_routers_lifespan_is_not_taken_along() -> None:
     @asynccontextmanager
-    async def lifespan(_: Any) -> AsyncGenerator[None]:
+    async def stages(_: Any) -> AsyncGenerator[None]:
         pytest.fail("it ran")
         yield
 
     app = WebSocketRouter()
-    app.include(WebSocketRouter(lifespan=lifespan))
-    await lifespan_events(app)
+    app.include(WebSocketRouter(lifespan=stages))
+    async with lifespan(app):
+        pass
 
 
 @pytest.mark.parametrize("app", [Starlette(), django_app])
@@ -800,10 +927,11 @@ async def test_wrap_runs_the_routers_lifespan_whatever_the_other_app_has(app: An
     steps: list[str] = []
 
     @asynccontextmanager
-    async def lifespan(_: Any) -> AsyncGenerator[None]:
+    async def stages(_: Any) -> AsyncGenerator[None]:
         steps.append("starts")
         yield
         steps.append("stops")
 
-    await lifespan_events(WebSocketRouter(lifespan=lifespan).wrap(app))
+    async with lifespan(WebSocketRouter(lifespan=stages).wrap(app)):
+        pass
     assert steps == ["starts", "stops"]

@@ -157,6 +157,69 @@ def test_one_worker_is_what_there_is(
 # ------------------------------------------------------------------------------- how it ends
 
 
+class Stopping:
+    """A server that stops: what is done to it, in order."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.steps: list[Any] = []
+        self.server: uvicorn.Server | None = None
+
+        async def shutdown(server: uvicorn.Server, sockets: Any = None) -> None:
+            self.steps.append("uvicorn stops")
+
+        def serve(server: uvicorn.Server, sockets: Any = None) -> None:
+            server.started = True
+            cast("Any", server).servers = [self]
+            self.server = server
+            asyncio.run(server.shutdown())
+
+        monkeypatch.setattr(uvicorn.Server, "shutdown", shutdown)
+        monkeypatch.setattr(uvicorn.Server, "run", serve)
+
+    def close(self) -> None:
+        self.steps.append("nobody new")
+
+    async def drain(self, *, grace: float) -> None:
+        self.steps.append(grace)
+        await asyncio.sleep(0)
+        self.steps.append("drained")
+
+    async def drain_for_ever(self, *, grace: float) -> None:
+        self.steps.append(grace)
+        assert self.server is not None
+        self.server.force_exit = True
+        await asyncio.sleep(grace)
+        pytest.fail("nothing stopped it")
+
+
+@pytest.mark.parametrize(
+    ("options", "grace"),
+    [
+        ({}, 4),
+        ({"timeout_graceful_shutdown": 20}, 16),
+        ({"timeout_graceful_shutdown": None}, 4),
+    ],
+)
+def test_it_drains_before_uvicorn_stops_in_less_time_than_there_is(
+    options: dict[str, Any], grace: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopping = Stopping(monkeypatch)
+    run(app, drain=stopping.drain, **options)
+    assert stopping.steps == ["nobody new", grace, "drained", "uvicorn stops"]
+
+
+def test_a_second_interrupt_cuts_the_drain_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopping = Stopping(monkeypatch)
+    run(app, drain=stopping.drain_for_ever)
+    assert stopping.steps == ["nobody new", 4, "uvicorn stops"]
+
+
+def test_without_a_drain_uvicorn_just_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopping = Stopping(monkeypatch)
+    run(app)
+    assert stopping.steps == ["uvicorn stops"]
+
+
 def ending(error: BaseException | None, *, started: bool) -> Callable[..., None]:
     def serve(server: uvicorn.Server, sockets: Any = None) -> None:
         server.started = started
@@ -172,10 +235,26 @@ def test_an_interrupt_is_an_ordinary_end(started: bool, monkeypatch: pytest.Monk
     run(app)
 
 
-def test_a_server_that_could_not_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uvicorn.Server, "run", ending(None, started=False))
-    with pytest.raises(SystemExit, match=r"could not serve on 127\.0\.0\.1:8000"):
+@pytest.mark.parametrize("error", [None, SystemExit(3)])
+def test_a_server_that_could_not_start_is_an_error(
+    error: SystemExit | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uvicorn.Server, "run", ending(error, started=False))
+    with pytest.raises(SystemExit) as stopped:
         run(app)
+    assert stopped.value.code == (
+        "could not serve on 127.0.0.1:8000; uvicorn's log says why (if the port is taken, choose"
+        " another: port=, or --port on the command line)"
+    )
+
+
+def test_an_exit_from_a_server_that_serves_goes_on_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(uvicorn.Server, "run", ending(SystemExit(7), started=True))
+    with pytest.raises(SystemExit) as stopped:
+        run(app)
+    assert stopped.value.code == 7
 
 
 def test_a_server_that_starts_nothing_says_nothing(

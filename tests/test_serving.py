@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import anyio
@@ -12,6 +14,7 @@ from anyio import current_time, sleep_forever, wait_all_tasks_blocked
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.routing import WebSocketRoute as StarletteRoute
+from starlette.types import ASGIApp
 from starlette.websockets import WebSocketDisconnect
 
 from tests.asgi import Event, Server, accept
@@ -28,6 +31,7 @@ from websocket_kit import (
     WebSocketTimeoutError,
     endpoint,
 )
+from websocket_kit.testing import HandshakeRejected, connect
 
 pytestmark = pytest.mark.anyio
 
@@ -37,30 +41,33 @@ Handler = Callable[[WebSocket], Awaitable[None]]
 # ------------------------------------------------------------------------------------ three ways
 
 
-async def serve_async_with(handler: Handler, server: Server) -> None:
-    async with WebSocket(*server.asgi) as ws:
-        await handler(ws)
+def serve_async_with(handler: Handler) -> ASGIApp:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        async with WebSocket(scope, receive, send) as ws:
+            await handler(ws)
+
+    return app
 
 
-async def serve_router(handler: Handler, server: Server) -> None:
+def serve_router(handler: Handler) -> ASGIApp:
     app = WebSocketRouter()
 
     @app.websocket("/")
     async def route(ws: WebSocket) -> None:
         await handler(ws)
 
-    await app(*server.asgi)
+    return app
 
 
-async def serve_endpoint(handler: Handler, server: Server) -> None:
+def serve_endpoint(handler: Handler) -> ASGIApp:
     @endpoint
     async def route(ws: WebSocket) -> None:
         await handler(ws)
 
-    await Starlette(routes=[StarletteRoute("/", route)])(*server.asgi)
+    return Starlette(routes=[StarletteRoute("/", route)])
 
 
-Serve = Callable[[Handler, Server], Awaitable[None]]
+Serve = Callable[[Handler], ASGIApp]
 WAYS: dict[str, Serve] = {
     "async with": serve_async_with,
     "router": serve_router,
@@ -68,6 +75,14 @@ WAYS: dict[str, Serve] = {
 }
 BOTH = pytest.mark.parametrize("serve", [serve_router, serve_endpoint], ids=["router", "endpoint"])
 ALL = pytest.mark.parametrize("serve", WAYS.values(), ids=WAYS)
+
+
+async def refusal(app: ASGIApp, **options: Any) -> HandshakeRejected:
+    """How an app refuses a peer that wants to connect."""
+    with pytest.raises(HandshakeRejected) as caught:
+        async with connect(app, **options):
+            pass
+    return caught.value
 
 
 def seen(events: list[Event]) -> Any:
@@ -165,19 +180,15 @@ CASES = {
 TABLE = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
-async def run(serve: Serve, handler: Handler, server: Server, case: Case) -> None:
-    """Serve, and see that the error is absorbed or comes out as the case says."""
-    absorbed = case.kept == EVERYWHERE or (case.kept == NOT_WITH and serve is not serve_async_with)
-    if absorbed:
-        await serve(handler, server)
-        return
+def comes_out(serve: Serve, case: Case) -> AbstractContextManager[object]:
+    """Expects that the error is absorbed or comes out, as the case says."""
+    if case.kept == EVERYWHERE or (case.kept == NOT_WITH and serve is not serve_async_with):
+        return nullcontext()
     assert case.error is not None
     is_group = "sub-exception" in str(case.error())
-    raised: Any = type(case.error())
     if is_group and case.kept == NOT_WITH:
-        raised = WebSocketDisconnectError
-    with pytest.raises(raised):
-        await serve(handler, server)
+        return pytest.raises(WebSocketDisconnectError)
+    return pytest.raises(type(case.error()))
 
 
 @ALL
@@ -189,10 +200,10 @@ async def test_after_accept_a_handlers_end_is_a_close(serve: Serve, case: Case) 
         if case.error is not None:
             raise case.error()
 
-    server = Server()
-    await run(serve, handler, server, case)
-    assert seen(server.sent) == case.after
-    assert "s3cret" not in repr(server.sent)
+    with comes_out(serve, case):
+        async with connect(serve(handler)) as peer:
+            await peer.expect_close(*case.after)
+            assert "s3cret" not in repr(peer.transcript)
 
 
 @BOTH
@@ -206,7 +217,8 @@ async def test_before_accept_it_is_an_http_status_or_a_plain_close(
             raise case.error()
 
     server = Server(denial=offers_denial)
-    await run(serve, handler, server, case)
+    with comes_out(serve, case):
+        await serve(handler)(*server.asgi)
     if not offers_denial:
         assert [event["type"] for event in server.sent] == ["websocket.close"]
     elif case.before is not None:
@@ -224,9 +236,9 @@ async def test_a_connection_that_is_over_is_sent_nothing_more(serve: Serve, case
         if case.error is not None:
             raise case.error()
 
-    server = Server()
-    await run(serve, handler, server, case)
-    assert seen(server.sent) == (4000, "enough")
+    with comes_out(serve, case):
+        async with connect(serve(handler)) as peer:
+            await peer.expect_close(4000, "enough")
 
 
 @ALL
@@ -242,7 +254,8 @@ async def test_a_peer_that_has_left_is_sent_nothing(serve: Serve, case: Case) ->
 
     server = Server()
     server.leave()
-    await run(serve, handler, server, case)
+    with comes_out(serve, case):
+        await serve(handler)(*server.asgi)
     assert server.tried == [accept()]
 
 
@@ -264,9 +277,9 @@ async def test_a_peer_that_leaves_is_absorbed_but_by_async_with(
     server.leave(1001)
     if serve is serve_async_with:
         with pytest.raises(WebSocketDisconnectError):
-            await serve(receive_for_ever, server)
+            await serve(receive_for_ever)(*server.asgi)
     else:
-        await serve(receive_for_ever, server)
+        await serve(receive_for_ever)(*server.asgi)
     assert server.sent == [accept()]
     assert caplog.messages == []
 
@@ -281,7 +294,7 @@ async def test_a_group_of_nothing_but_the_goodbye_is_absorbed(serve: Serve) -> N
 
     server = Server()
     server.leave()
-    await serve(handler, server)
+    await serve(handler)(*server.asgi)
     assert server.sent == [accept()]
 
 
@@ -293,10 +306,9 @@ async def test_an_error_after_the_peer_left_is_still_raised(serve: Serve) -> Non
         finally:
             raise ZeroDivisionError
 
-    server = Server()
-    server.leave()
     with pytest.raises(ZeroDivisionError):
-        await serve(handler, server)
+        async with connect(serve(handler)) as peer:
+            await peer.close()
 
 
 @BOTH
@@ -306,7 +318,7 @@ async def test_a_peer_that_left_before_the_handler_answered_is_sent_nothing(serv
 
     server = Server(connect=False)
     server.leave()
-    await serve(handler, server)
+    await serve(handler)(*server.asgi)
     assert server.tried == []
 
 
@@ -317,7 +329,7 @@ async def test_a_peer_that_left_before_the_handler_answered_is_sent_nothing(serv
 async def test_a_cancelled_handler_says_1012_and_the_cancellation_goes_on(serve: Serve) -> None:
     server = Server()
     with anyio.move_on_after(3) as scope:
-        await serve(receive_for_ever, server)
+        await serve(receive_for_ever)(*server.asgi)
     assert scope.cancelled_caught
     assert seen(server.sent) == (1012, "")
 
@@ -333,7 +345,7 @@ async def test_before_accept_a_cancelled_handler_says_503(
 ) -> None:
     server = Server(denial=offers_denial)
     with anyio.move_on_after(3) as scope:
-        await serve(wait_for_ever, server)
+        await serve(wait_for_ever)(*server.asgi)
     assert scope.cancelled_caught
     assert seen(server.sent) == status
 
@@ -343,7 +355,7 @@ async def test_a_handler_cancelled_while_it_accepts_says_1012(serve: Serve) -> N
     server = Server()
     server.stuck.add("websocket.accept")
     with anyio.move_on_after(3):
-        await serve(receive_for_ever, server)
+        await serve(receive_for_ever)(*server.asgi)
     assert server.tried[-1] == {"type": "websocket.close", "code": 1012, "reason": ""}
 
 
@@ -352,7 +364,7 @@ async def test_a_cancelled_handlers_close_takes_one_second_at_most(serve: Serve)
     server = Server()
     server.stuck.add("websocket.close")
     with anyio.move_on_after(3):
-        await serve(receive_for_ever, server)
+        await serve(receive_for_ever)(*server.asgi)
     assert current_time() == pytest.approx(4, abs=0.5)
 
 
@@ -360,7 +372,7 @@ async def test_a_cancelled_handlers_close_takes_one_second_at_most(serve: Serve)
 async def test_a_cancelled_handler_waits_one_second_for_the_handshake(serve: Serve) -> None:
     server = Server(connect=False)
     with anyio.move_on_after(3):
-        await serve(wait_for_ever, server)
+        await serve(wait_for_ever)(*server.asgi)
     assert server.tried == []
     assert current_time() == pytest.approx(4, abs=0.5)
 
@@ -377,7 +389,7 @@ async def test_a_close_that_blocks_takes_five_seconds_at_most(serve: Serve) -> N
     server = Server()
     server.stuck.add("websocket.close")
     start = current_time()
-    await serve(handler, server)
+    await serve(handler)(*server.asgi)
     assert current_time() - start == pytest.approx(5)
 
 
@@ -389,7 +401,7 @@ async def test_a_rejection_that_blocks_takes_five_seconds_at_most(serve: Serve) 
     server = Server()
     server.stuck.add("websocket.http.response.start")
     start = current_time()
-    await serve(handler, server)
+    await serve(handler)(*server.asgi)
     assert current_time() - start == pytest.approx(5)
 
 
@@ -407,7 +419,7 @@ async def test_a_task_that_a_handler_left_behind_cannot_accept_any_more(serve: S
             tasks.start_soon(accept_late, ws)
             await wait_all_tasks_blocked()
 
-        await serve(handler, server)
+        await serve(handler)(*server.asgi)
         server.push({"type": "websocket.connect"})
     assert seen(server.sent) == 403
 
@@ -420,11 +432,9 @@ async def test_a_rejections_body_and_headers_go_out(serve: Serve) -> None:
     async def handler(_: WebSocket) -> None:
         raise WebSocketReject(401, "who are you?", {"WWW-Authenticate": "Bearer"})
 
-    server = Server()
-    await serve(handler, server)
-    assert server.sent[0]["status"] == 401
-    assert (b"www-authenticate", b"Bearer") in server.sent[0]["headers"]
-    assert server.sent[1]["body"] == b"who are you?"
+    refused = await refusal(serve(handler))
+    assert (refused.status, refused.body) == (401, b"who are you?")
+    assert refused.headers["www-authenticate"] == "Bearer"
 
 
 @BOTH
@@ -432,10 +442,8 @@ async def test_a_403_with_a_body_goes_out_as_one(serve: Serve) -> None:
     async def handler(_: WebSocket) -> None:
         raise WebSocketReject(403, "members only")
 
-    server = Server()
-    await serve(handler, server)
-    assert server.sent[0]["status"] == 403
-    assert server.sent[1]["body"] == b"members only"
+    refused = await refusal(serve(handler))
+    assert (refused.status, refused.body) == (403, b"members only")
 
 
 @BOTH
@@ -443,10 +451,9 @@ async def test_an_http_exceptions_detail_is_the_body(serve: Serve) -> None:
     async def handler(_: WebSocket) -> None:
         raise HTTPException(401, "who are you?", {"WWW-Authenticate": "Bearer"})
 
-    server = Server()
-    await serve(handler, server)
-    assert server.sent[1]["body"] == b"who are you?"
-    assert (b"www-authenticate", b"Bearer") in server.sent[0]["headers"]
+    refused = await refusal(serve(handler))
+    assert (refused.status, refused.body) == (401, b"who are you?")
+    assert refused.headers["www-authenticate"] == "Bearer"
 
 
 # -------------------------------------------------------------------------------------------- logs
@@ -467,7 +474,8 @@ async def test_what_the_peer_did_wrong_is_one_line_at_info(
         assert error is not None
         raise error()
 
-    await serve(handler, Server())
+    async with connect(serve(handler)):
+        pass
     assert [(record.levelname, record.name) for record in caplog.records] == [
         ("INFO", "websocket_kit")
     ]
@@ -483,7 +491,7 @@ async def test_a_handler_that_never_answers_is_named_in_a_warning(
     async def handler(_: WebSocket) -> None:
         pass
 
-    await serve(handler, Server())
+    assert (await refusal(serve(handler))).status == 403
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert f"{serve.__name__}.<locals>.route returned without accepting" in caplog.messages[0]
 
@@ -501,7 +509,7 @@ async def test_a_handler_that_answers_is_not(
         else:
             raise WebSocketReject(404)
 
-    await serve(handler, Server())
+    await serve(handler)(*Server().asgi)
     assert caplog.messages == []
 
 
@@ -514,7 +522,8 @@ async def test_an_error_is_left_to_the_server_to_log(
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await serve(handler, Server())
+        async with connect(serve(handler)):
+            pass
     assert caplog.messages == []
 
 
@@ -526,7 +535,8 @@ async def test_a_handler_that_another_connections_goodbye_stopped_is_warned_of(
         await ws.accept()
         raise WebSocketDisconnectError
 
-    await serve(handler, Server())
+    async with connect(serve(handler)):
+        pass
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "another connection's peer left" in caplog.messages[0]
 
@@ -541,18 +551,306 @@ async def test_nothing_the_peer_sent_breaks_a_log_line(
         await ws.accept()
         await ws.expect("hi")
 
-    await serve(handler, Server("forged\nlog line\x1b[2J"))
+    async with connect(serve(handler)) as peer:
+        await peer.send("forged\nlog line\x1b[2J")
+        await peer.expect_close(1008)
     assert len(caplog.messages) == 1
     assert caplog.messages[0].isprintable()
 
 
-# ------------------------------------------------------------------------------------------ origin
+# ------------------------------------------------------------------------- what a line says
 
 
 @BOTH
-@pytest.mark.parametrize(("offers_denial", "status"), [(True, 403), (False, 403)])
+async def test_no_text_of_an_exception_is_logged(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "websocket_kit")
+    errors = [
+        WebSocketExpectError("s3cret", "s3cret"),
+        WebSocketCastError(int, "s3cret", [{"type": "x", "loc": ("s3cret",), "msg": "s3cret"}]),
+        WebSocketReject(401, "s3cret", {"WWW-Authenticate": "s3cret"}),
+        HTTPException(401, "s3cret"),
+        KeyError("s3cret"),
+    ]
+    for error in errors:
+
+        async def handler(ws: WebSocket, error: Exception = error) -> None:
+            await ws.accept()
+            raise error
+
+        server = Server(
+            headers={"cookie": "s3cret", "authorization": "s3cret"}, query_string=b"token=s3cret"
+        )
+        with contextlib.suppress(KeyError):
+            await serve(handler, server)
+    said = [str(vars(record)) + record.getMessage() for record in caplog.records]
+    assert len(said) == 12
+    assert not any("s3cret" in each for each in said)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("error", "line", "code"),
+    [
+        (
+            WebSocketExpectError("a", "b"),
+            "another message was expected (WebSocketExpectError)",
+            1008,
+        ),
+        (
+            WebSocketMessageTooBig(11, 10),
+            (
+                "the message has 11 bytes, the limit is 10 (max_message_bytes raises it)"
+                " (WebSocketMessageTooBig)"
+            ),
+            1009,
+        ),
+        (
+            WebSocketTimeoutError(5),
+            "no message came within 5 s (WebSocketTimeoutError)",
+            3008,
+        ),
+        (
+            error_group(WebSocketTimeoutError(5), WebSocketDisconnectError()),
+            "no message came within 5 s (WebSocketTimeoutError)",
+            3008,
+        ),
+    ],
+)
+async def test_a_line_says_which_handler_ended_how(
+    serve: Serve, error: Exception, line: str, code: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "websocket_kit")
+
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+        raise error
+
+    await serve(handler, Server())
+    (record,) = caplog.records
+    name = f"{serve.__name__}.<locals>.route"
+    assert record.getMessage() == (
+        f"failed '/' from '127.0.0.1': {name} ended its connection: {line}"
+    )
+    fields = vars(record)
+    assert (fields["websocket_handler"], fields["websocket_code"]) == (name, code)
+
+
+# ------------------------------------------------------------------------------------------ limits
+
+
+def limited_router(handler: Handler, **options: Any) -> Any:
+    app = WebSocketRouter()
+
+    @app.websocket("/", **options)
+    async def route(ws: WebSocket) -> None:
+        await handler(ws)
+
+    return app
+
+
+def limited_endpoint(handler: Handler, **options: Any) -> Any:
+    @endpoint(**options)
+    async def route(ws: WebSocket) -> None:
+        await handler(ws)
+
+    return Starlette(routes=[StarletteRoute("/", route)])
+
+
+LIMITED = pytest.mark.parametrize(
+    "limited", [limited_router, limited_endpoint], ids=["router", "endpoint"]
+)
+
+
+async def stay(ws: WebSocket) -> None:
+    async with ws:
+        await ws.receive()
+
+
+async def connect_many(app: Any, *clients: Any) -> list[Server]:
+    """Let clients connect, one after the other, and leave when all have; their servers."""
+    servers = [Server(client=client) for client in clients]
+    async with anyio.create_task_group() as tasks:
+        for server in servers:
+            tasks.start_soon(app, *server.asgi)
+            await wait_all_tasks_blocked()
+        for server in servers:
+            if seen(server.sent) is None:
+                server.leave()
+    return servers
+
+
+@LIMITED
+@pytest.mark.parametrize(
+    ("options", "statuses"),
+    [
+        ({}, [None, None, None]),
+        ({"max_connections": 2}, [None, None, 503]),
+        ({"max_connections_per_client": 1}, [None, 429, None]),
+        ({"max_connections": 1, "max_connections_per_client": 1}, [None, 429, 503]),
+    ],
+)
+async def test_a_connection_over_a_limit_never_reaches_the_handler(
+    limited: Any, options: Any, statuses: list[int | None]
+) -> None:
+    called: list[WebSocket] = []
+
+    async def handler(ws: WebSocket) -> None:
+        called.append(ws)
+        await stay(ws)
+
+    app = limited(handler, **options)
+    servers = await connect_many(app, ("a", 1), ("a", 2), ("b", 1))
+    assert [seen(server.sent) for server in servers] == statuses
+    assert len(called) == statuses.count(None)
+
+
+@LIMITED
+async def test_connections_that_have_ended_make_room(limited: Any) -> None:
+    app = limited(stay, max_connections=1, max_connections_per_client=1)
+    for _ in range(3):
+        (server,) = await connect_many(app, ("a", 1))
+        assert server.sent == [accept()]
+
+
+@LIMITED
+async def test_one_whose_handler_fails_makes_room_too(limited: Any) -> None:
+    async def handler(ws: WebSocket) -> None:
+        raise ZeroDivisionError
+
+    app = limited(handler, max_connections=1)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            await app(*Server().asgi)
+
+
+@LIMITED
+async def test_a_handshake_that_is_not_answered_yet_counts(limited: Any) -> None:
+    async def handler(ws: WebSocket) -> None:
+        await anyio.sleep(5)
+        await stay(ws)
+
+    app = limited(handler, max_connections=1)
+    assert [seen(server.sent) for server in await connect_many(app, None, None)] == [None, 503]
+
+
+@LIMITED
+async def test_a_foreign_page_is_refused_for_that_and_does_not_count(limited: Any) -> None:
+    app = limited(stay, max_connections=1)
+    headers = {"host": "example.com", "origin": "https://evil.example"}
+    foreign = Server(headers=headers)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(app, *foreign.asgi)
+        (server,) = await connect_many(app, None)
+        assert server.sent == [accept()]
+    assert seen(foreign.sent) == 403
+
+
+@LIMITED
+async def test_where_no_denial_is_offered_it_is_a_plain_close(limited: Any) -> None:
+    server = Server(denial=False)
+    await limited(stay, max_connections=0)(*server.asgi)
+    assert seen(server.sent) == 403
+
+
+@LIMITED
+async def test_a_refusal_is_logged_with_its_setting(
+    limited: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "websocket_kit")
+    app = limited(stay, max_connections=0)
+    await app(*Server().asgi)
+    await app(*Server().asgi)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    for record in caplog.records:
+        assert record.getMessage() == (
+            "rejected '/' from '127.0.0.1' with HTTP 503:"
+            " there are 0 connections already; the option max_connections raises that"
+        )
+        fields = vars(record)
+        assert fields["websocket_setting"] == "max_connections"
+        assert fields["websocket_status"] == 503
+
+
+# ------------------------------------------------------------------------------------------ origin
+
+HOSTILE: list[tuple[list[str], list[str]]] = [
+    (["null"], ["example.com"]),
+    (["NULL"], ["example.com"]),
+    ([""], ["example.com"]),
+    (["https://example.com.evil.org"], ["example.com"]),
+    (["https://EXAMPLE.COM.EVIL.ORG"], ["example.com"]),
+    (["https://example.com@evil.org"], ["example.com"]),
+    (["https://evil.org@example.com"], ["example.com"]),
+    (["https://example.com:444"], ["example.com"]),
+    (["https://example.com:80"], ["example.com"]),
+    (["https://example.com", "https://example.com"], ["example.com"]),
+    (["https://example.com", "https://evil.org"], ["example.com"]),
+    (["https://example.com, https://evil.org"], ["example.com"]),
+    (["https://example.com"], []),
+    (["https://example.com"], [""]),
+    (["https://example.com"], ["example.com", "example.com"]),
+    (["https://evil.org"], ["example.com", "evil.org"]),
+    (["https://evil.org"], ["evil.org", "example.com"]),
+    (["https://example.com"], ["example.com, evil.org"]),
+]
+
+
+@BOTH
+@pytest.mark.parametrize(("origins", "hosts"), HOSTILE)
+async def test_a_hostile_origin_or_host_never_reaches_the_handler(
+    serve: Serve, origins: list[str], hosts: list[str]
+) -> None:
+    async def handler(ws: WebSocket) -> None:
+        pytest.fail("it ran")
+
+    server = Server()
+    server.scope["headers"] = [
+        *((b"host", host.encode()) for host in hosts),
+        *((b"origin", origin.encode()) for origin in origins),
+    ]
+    await serve(handler, server)
+    assert seen(server.sent) == 403
+
+
+@pytest.mark.parametrize(("origins", "hosts"), HOSTILE)
+async def test_nor_does_a_bare_websocket_accept_one(origins: list[str], hosts: list[str]) -> None:
+    server = Server()
+    server.scope["headers"] = [
+        *((b"host", host.encode()) for host in hosts),
+        *((b"origin", origin.encode()) for origin in origins),
+    ]
+    with pytest.raises(WebSocketHandshakeError, match="allowed_origins"):
+        await serve_async_with(stay, server)
+    assert seen(server.sent) == 403
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("origin", "host"),
+    [
+        ("HTTPS://EXAMPLE.COM", "example.com"),
+        ("https://example.com:443", "example.com"),
+        ("http://example.com", "Example.com:80"),
+        ("https://example.com:8443", "example.com:8443"),
+    ],
+)
+async def test_the_servers_own_page_is_known_in_any_case_and_with_its_default_port(
+    serve: Serve, origin: str, host: str
+) -> None:
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+
+    server = Server(headers={"host": host, "origin": origin})
+    await serve(handler, server)
+    assert seen(server.sent) == (1000, "")
+
+
+@BOTH
+@pytest.mark.parametrize("server", ["uvicorn", "daphne"])
 async def test_a_foreign_origin_never_reaches_the_handler(
-    serve: Serve, offers_denial: bool, status: int, caplog: pytest.LogCaptureFixture
+    serve: Serve, server: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     called: list[WebSocket] = []
 
@@ -560,10 +858,9 @@ async def test_a_foreign_origin_never_reaches_the_handler(
         called.append(ws)
 
     headers = {"host": "example.com", "origin": "https://evil.example"}
-    server = Server(headers=headers, denial=offers_denial)
-    await serve(handler, server)
+    refused = await refusal(serve(handler), headers=headers, server=server)
     assert called == []
-    assert seen(server.sent) == status
+    assert refused.status == 403
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "'https://evil.example'" in caplog.messages[0]
     assert "allowed_origins" in caplog.messages[0]
@@ -574,6 +871,6 @@ async def test_a_page_of_the_servers_own_reaches_the_handler(serve: Serve) -> No
     async def handler(ws: WebSocket) -> None:
         await ws.accept()
 
-    server = Server(headers={"host": "example.com", "origin": "https://example.com"})
-    await serve(handler, server)
-    assert seen(server.sent) == (1000, "")
+    headers = {"host": "example.com", "origin": "https://example.com"}
+    async with connect(serve(handler), headers=headers) as peer:
+        await peer.expect_close(1000)

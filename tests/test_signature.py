@@ -3,8 +3,10 @@
 import functools
 import inspect
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
+import fastapi
+import litestar.params
 import pytest
 from pydantic import Field
 from typing_extensions import TypeAliasType
@@ -17,6 +19,7 @@ from websocket_kit._signature import (
     Header,
     Parameter,
     Query,
+    check_no_marks,
     check_types,
     handler_name,
     is_websocket,
@@ -412,6 +415,64 @@ async def position_only(ws: WebSocket, room: str, /) -> None: ...
 async def mark_default(ws: WebSocket, token: object = Header()) -> None: ...
 async def query_default(ws: WebSocket, q: object = Query(alias="x")) -> None: ...
 async def cookie_default(ws: WebSocket, sid: object = Cookie()) -> None: ...
+
+
+Found = TypeAliasType("Found", Annotated[str, fastapi.Header()])
+
+
+async def depends(ws: WebSocket, user: Annotated[str | None, fastapi.Depends(len)]) -> None: ...
+async def depends_before(ws: WebSocket, user: str = fastapi.Depends(len)) -> None: ...
+async def their_cookie(ws: WebSocket, user: Annotated[str, fastapi.Cookie()]) -> None: ...
+async def their_header(ws: WebSocket, user: Found | None = None) -> None: ...
+async def their_query(ws: WebSocket, user: str = fastapi.Query("Ada")) -> None: ...
+async def litestars(ws: WebSocket, user: Annotated[str, litestar.params.Parameter()]) -> None: ...
+async def their_socket(ws: fastapi.WebSocket) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("handler", "mark"),
+    [
+        (depends, "FastAPI's Depends"),
+        (depends_before, "FastAPI's Depends"),
+        (their_cookie, "FastAPI's Cookie"),
+        (their_header, "FastAPI's Header"),
+        (their_query, "FastAPI's Query"),
+        (litestars, "Litestar's ParameterKwarg"),
+    ],
+)
+def test_a_frameworks_mark_is_refused_and_not_read_from_the_query(handler: Any, mark: str) -> None:
+    assert refusal(handler) == (
+        f"handler {handler.__name__!r}: parameter 'user' is marked with {mark}, which a router"
+        " doesn't know and would read from the query: import Query, Header or Cookie from"
+        " websocket_kit; in FastAPI, @endpoint keeps the framework's own injection"
+    )
+
+
+def test_starlettes_websocket_is_told_from_ours() -> None:
+    assert refusal(their_socket) == (
+        "handler 'their_socket': the first parameter, 'ws', is Starlette's WebSocket; the WebSocket"
+        " comes first: 'ws: WebSocket', imported from websocket_kit"
+    )
+
+
+@query("sid")
+async def declares(ws: WebSocket, sid: str) -> None: ...
+async def our_cookie(ws: WebSocket, sid: Annotated[str, Cookie()]) -> None: ...
+async def no_mark(ws: WebSocket, sid: Annotated[str, POSITIVE]) -> None: ...
+
+
+@pytest.mark.parametrize(("handler", "kind"), [(our_cookie, "Cookie"), (declares, "Query")])
+def test_our_mark_is_refused_where_a_framework_reads_the_inputs(handler: Any, kind: str) -> None:
+    with pytest.raises(InvalidRouteError) as caught:
+        check_no_marks("chat", handler, get_type_hints(handler, include_extras=True))
+    assert str(caught.value) == (
+        f"handler 'chat': parameter 'sid' is marked with websocket_kit's {kind}, and under"
+        f" @endpoint the framework reads the inputs: import {kind} from fastapi"
+    )
+
+
+def test_a_constraint_is_no_mark() -> None:
+    check_no_marks("chat", no_mark, get_type_hints(no_mark, include_extras=True))
 
 
 TAKES_NONE = "takes no WebSocket: make it the first parameter, 'ws: WebSocket'"

@@ -17,9 +17,10 @@ from starlette.routing import WebSocketRoute as StarletteRoute
 from starlette.websockets import WebSocket as StarletteWebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from tests.asgi import Call, Server, accept, close, denial, text
+from tests.asgi import Call, Server, accept, close, denial, noted, text
 from websocket_kit import (
     CloseInfo,
+    Cookie,
     InvalidRouteError,
     WebSocket,
     WebSocketDisconnectError,
@@ -29,6 +30,7 @@ from websocket_kit import (
     endpoint,
     wrap,
 )
+from websocket_kit.testing import HandshakeRejected, connect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -99,13 +101,14 @@ async def test_wrap_takes_the_four_options() -> None:
     ("options", "error"),
     [({"max_messages": 1}, TypeError), ({"receive_timeout": -1}, ValueError)],
 )
-def test_wrap_refuses_a_bad_option(options: Any, error: type[Exception]) -> None:
+async def test_wrap_refuses_a_bad_option(options: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         wrap(StarletteWebSocket(*Server().asgi), **options)
 
 
-@pytest.mark.parametrize("socket", [None, {"type": "websocket"}, Server().websocket()])
-def test_wrap_takes_nothing_but_a_socket_of_starlettes(socket: Any) -> None:
+@pytest.mark.parametrize("what", ["None", "a scope", "a WebSocket of ours"])
+async def test_wrap_takes_nothing_but_a_socket_of_starlettes(what: str) -> None:
+    socket: Any = {"a scope": Server().scope, "a WebSocket of ours": Server().websocket()}.get(what)
     with pytest.raises(TypeError, match=r"takes a starlette\.websockets\.WebSocket"):
         wrap(socket)
 
@@ -370,8 +373,8 @@ async def test_a_peer_that_left_before_the_handshake_is_a_disconnect_through_a_s
 # ---------------------------------------------------------------------- endpoint, in Starlette
 
 
-async def serve(handler: Any, server: Server) -> None:
-    await Starlette(routes=[StarletteRoute("/{room}", handler)])(*server.asgi)
+def serve(handler: Any) -> Starlette:
+    return Starlette(routes=[StarletteRoute("/{room}", handler)])
 
 
 async def test_an_endpoint_gives_a_starlette_handler_our_websocket() -> None:
@@ -381,10 +384,8 @@ async def test_an_endpoint_gives_a_starlette_handler_our_websocket() -> None:
             async for message in ws:
                 await ws.send(Event(text=message.text.upper()))
 
-    server = Server('{"text":"hi"}', path="/lobby")
-    server.leave()
-    await serve(chat, server)
-    assert server.sent == [accept(), text('{"text":"HI"}')]
+    async with connect(serve(chat), "/lobby") as peer:
+        assert await peer.pair(Say(text="hi")) == '{"text":"HI"}'
 
 
 async def test_the_sockets_own_path_parameters_are_in_the_request() -> None:
@@ -393,9 +394,8 @@ async def test_the_sockets_own_path_parameters_are_in_the_request() -> None:
         async with ws:
             await ws.send(ws.request.path_params["room"])
 
-    server = Server(path="/lobby")
-    await serve(chat, server)
-    assert server.sent[1] == text("lobby")
+    async with connect(serve(chat), "/lobby") as peer:
+        await peer.expect("lobby")
 
 
 async def test_an_endpoint_takes_the_four_options() -> None:
@@ -409,9 +409,10 @@ async def test_an_endpoint_takes_the_four_options() -> None:
                 await ws.receive()
 
     headers = {"host": "example.com", "origin": "https://evil.example"}
-    server = Server("too long", path="/lobby", subprotocols=["chat"], headers=headers)
-    await serve(chat, server)
-    assert server.sent == [accept("chat"), close(1000)]
+    async with connect(serve(chat), "/lobby", subprotocols=["chat"], headers=headers) as peer:
+        assert peer.subprotocol == "chat"
+        await peer.send("too long")
+        await peer.expect_close(1000, timeout=2)
 
 
 @pytest.mark.parametrize(
@@ -431,11 +432,14 @@ async def test_an_endpoint_checks_the_origin_before_the_handler(
         pytest.fail("it ran")
 
     headers = {"host": "example.com", "origin": "https://evil.example"}
-    server = Server(path="/lobby", headers=headers)
-    await serve(chat, server)
-    assert server.sent == [close(1008)]
+    with pytest.raises(HandshakeRejected) as caught:
+        async with connect(serve(chat), "/lobby", headers=headers):
+            pass
+    assert (caught.value.status, dict(caught.value.headers)) == (403, {})  # a plain close
     assert len(caplog.messages) == 1
-    assert ".chat: rejected with HTTP 403: " in caplog.messages[0]
+    assert caplog.messages[0].startswith(
+        "rejected '/lobby' from '127.0.0.1' with HTTP 403: origin 'https://evil.example'"
+    )
 
 
 async def test_an_unannotated_first_parameter_is_the_websocket() -> None:
@@ -444,9 +448,8 @@ async def test_an_unannotated_first_parameter_is_the_websocket() -> None:
             await ws.send(type(ws).__name__)
 
     del chat.__annotations__["ws"]
-    server = Server(path="/lobby")
-    await serve(endpoint(chat), server)
-    assert server.sent[1] == text("WebSocket")
+    async with connect(serve(endpoint(chat)), "/lobby") as peer:
+        await peer.expect("WebSocket")
 
 
 def test_an_endpoint_keeps_the_handlers_name_and_docs() -> None:
@@ -476,12 +479,16 @@ with_an_unknown_name.__annotations__["ws"] = "Nowhere"
 async def with_an_unknown_type(ws: WebSocket[Server, str]) -> None: ...
 
 
+async def with_our_mark(ws: WebSocket, sid: Annotated[str, Cookie()]) -> None: ...
+
+
 BAD_ENDPOINTS: list[tuple[Any, str]] = [
     (plain, "async def"),
     (without_parameters, "takes no WebSocket"),
     (with_another_socket, "imported from websocket_kit"),
     (with_an_unknown_name, "Nowhere"),
     (with_an_unknown_type, "Server"),
+    (with_our_mark, "import Cookie from fastapi"),
 ]
 
 
@@ -516,9 +523,9 @@ async def test_fastapi_injects_what_it_always_does() -> None:
             said = await ws.receive()
             await ws.send(Event(text=f"{user} in {room + 1}, {limit}: {said.text}"))
 
-    server = Server('{"text":"hi"}', path="/rooms/4", query_string=b"token=ada&limit=2")
-    await app(*server.asgi)
-    assert server.sent == [accept(), text('{"text":"ADA in 5, 2: hi"}'), close(1000)]
+    async with connect(app, "/rooms/4?token=ada&limit=2") as peer:
+        assert await peer.pair(Say(text="hi")) == '{"text":"ADA in 5, 2: hi"}'
+        await peer.expect_close(1000)
 
 
 async def test_in_fastapi_the_websocket_need_not_come_first() -> None:
@@ -527,6 +534,20 @@ async def test_in_fastapi_the_websocket_need_not_come_first() -> None:
     @app.websocket("/rooms/{room}")
     @endpoint
     async def chat(room: str, ws: WebSocket) -> None:
+        async with ws:
+            await ws.send(room)
+
+    async with connect(app, "/rooms/lobby") as peer:
+        await peer.expect("lobby")
+        await peer.expect_close(1000)
+
+
+async def test_in_fastapi_every_parameter_may_be_keyword_only() -> None:
+    app = FastAPI()
+
+    @app.websocket("/rooms/{room}")
+    @endpoint
+    async def chat(*, ws: WebSocket, room: str) -> None:
         async with ws:
             await ws.send(room)
 
@@ -544,27 +565,26 @@ async def test_in_fastapi_the_websocket_may_have_any_name() -> None:
         async with connection:
             await connection.send(name)
 
-    server = Server(path="/rooms/lobby")
-    await app(*server.asgi)
-    assert server.sent[1] == text("lobby")
+    async with connect(app, "/rooms/lobby") as peer:
+        await peer.expect("lobby")
 
 
 async def test_dependencies_with_a_yield_are_left_after_the_end() -> None:
     app = FastAPI()
-    server = Server()
-    sent_at_exit: list[Any] = []
+    sent: list[Any] = []
 
     async def session() -> AsyncIterator[str]:
         yield "session"
-        sent_at_exit.extend(server.sent)
+        sent.append("left")
 
     @app.websocket("/")
     @endpoint
     async def chat(ws: WebSocket, _: Annotated[str, Depends(session)]) -> None:
         await ws.accept()
 
-    await app(*server.asgi)
-    assert sent_at_exit == [accept(), close(1000)]
+    async with connect(noted(app, sent)):
+        pass
+    assert sent == [accept(), close(1000), "left"]
 
 
 async def test_an_endpoint_can_be_an_object_or_a_partial() -> None:
@@ -572,9 +592,8 @@ async def test_an_endpoint_can_be_an_object_or_a_partial() -> None:
         async with ws:
             await ws.send(greeting)
 
-    server = Server(path="/lobby")
-    await serve(endpoint(functools.partial(greet, "hello")), server)
-    assert server.sent[1] == text("hello")
+    async with connect(serve(endpoint(functools.partial(greet, "hello"))), "/lobby") as peer:
+        await peer.expect("hello")
 
 
 def test_without_endpoint_fastapis_error_says_to_add_it() -> None:
@@ -591,3 +610,11 @@ def test_without_endpoint_it_says_so_of_a_typed_websocket_too() -> None:
 
         @app.websocket("/")
         async def chat(ws: WebSocket[Say, Event]) -> None: ...
+
+
+@pytest.mark.parametrize("name", ["max_connections", "max_connections_per_client"])
+async def test_a_socket_that_is_wrapped_counts_no_connections(name: str) -> None:
+    socket = StarletteWebSocket(*Server().asgi)
+    options: Any = {name: 1}
+    with pytest.raises(TypeError, match="option of a route, the router and endpoint"):
+        wrap(socket, **options)

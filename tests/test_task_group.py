@@ -8,7 +8,7 @@ import anyio
 import pytest
 from anyio import current_time, sleep, sleep_forever, wait_all_tasks_blocked
 
-from tests.asgi import Call, Server, accept, close, text
+from tests.asgi import Call, Server, accept, close
 from websocket_kit import (
     CloseInfo,
     WebSocket,
@@ -16,11 +16,12 @@ from websocket_kit import (
     WebSocketHandshakeError,
     WebSocketTimeoutError,
 )
+from websocket_kit.testing import connect
 
 pytestmark = pytest.mark.anyio
 
 
-async def connect(server: Server, **options: Any) -> WebSocket[Any, Any]:
+async def accepted(server: Server, **options: Any) -> WebSocket[Any, Any]:
     ws = server.websocket(**options)
     await ws.accept()
     return ws
@@ -30,30 +31,35 @@ async def connect(server: Server, **options: Any) -> WebSocket[Any, Any]:
 
 
 async def test_one_task_receives_while_another_sends() -> None:
-    server = Server()
-    ws = await connect(server)
     received: list[str] = []
 
-    async def receive() -> None:
-        received.extend([await ws.receive(), await ws.receive()])
+    async def handler(ws: WebSocket) -> None:
+        async def receive() -> None:
+            received.extend([await ws.receive(), await ws.receive()])
 
-    async def send() -> None:
-        await ws.send("one")
-        await ws.send("two")
+        async def send() -> None:
+            await ws.send("one")
+            await ws.send("two")
 
-    async with ws.task_group() as tasks:
-        tasks.start_soon(receive)
-        tasks.start_soon(send)
-        await wait_all_tasks_blocked()
-        server.push("hi", "ho")
+        await ws.accept()
+        async with ws.task_group() as tasks:
+            tasks.start_soon(receive)
+            tasks.start_soon(send)
+        await ws.close(4000)
+
+    async with connect(handler) as peer:
+        await peer.expect("one")
+        await peer.expect("two")
+        await peer.send("hi")
+        await peer.expect_nothing()
+        await peer.send("ho")
+        await peer.expect_close(4000)
     assert received == ["hi", "ho"]
-    assert server.sent == [accept(), text("one"), text("two")]
-    assert ws.open
 
 
 async def test_it_waits_for_its_tasks_and_then_stops_reading() -> None:
     server = Server()
-    ws = await connect(server)
+    ws = await accepted(server)
     async with ws.task_group() as tasks:
         tasks.start_soon(sleep, 10)
     assert current_time() == pytest.approx(10, abs=1)
@@ -63,29 +69,32 @@ async def test_it_waits_for_its_tasks_and_then_stops_reading() -> None:
 
 
 async def test_the_body_may_receive_itself() -> None:
-    ws = await connect(Server("hi"))
+    ws = await accepted(Server("hi"))
     async with ws.task_group():
         assert await ws.receive() == "hi"
 
 
 async def test_iteration_in_it_ends_when_the_peer_leaves() -> None:
-    server = Server("one", "two")
-    server.leave(1001)
-    ws = await connect(server)
     received: list[str] = []
-    with pytest.raises(WebSocketDisconnectError):
-        async with ws.task_group():
-            received.extend([message async for message in ws])
+
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+        with pytest.raises(WebSocketDisconnectError):
+            async with ws.task_group():
+                received.extend([message async for message in ws])
+        assert ws.close_info == CloseInfo(1001, "", "peer")
+
+    async with connect(handler) as peer:
+        await peer.send("one")
+        await peer.send("two")
+        await peer.close(1001)
     assert received == ["one", "two"]
-    assert ws.close_info == CloseInfo(1001, "", "peer")
 
 
 # ------------------------------------------------------------------------------- the peer leaves
 
 
 async def test_when_the_peer_leaves_and_nobody_receives_every_task_is_cancelled_at_once() -> None:
-    server = Server()
-    ws = await connect(server)
     cancelled: list[str] = []
 
     async def wait(name: str) -> None:
@@ -94,36 +103,44 @@ async def test_when_the_peer_leaves_and_nobody_receives_every_task_is_cancelled_
         finally:
             cancelled.append(name)
 
-    start = current_time()
-    with pytest.raises(WebSocketDisconnectError) as caught:
-        async with ws.task_group() as tasks:
-            tasks.start_soon(wait, "child")
-            await wait_all_tasks_blocked()
-            start = current_time()
-            server.leave(4001, "bye")
-            await wait("body")
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+        with pytest.raises(WebSocketDisconnectError) as caught:
+            async with ws.task_group() as tasks:
+                tasks.start_soon(wait, "child")
+                await wait("body")
+        assert (caught.value.code, caught.value.reason) == (4001, "bye")
+
+    async with connect(handler) as peer:
+        await peer.expect_nothing(within=5)
+        start = current_time()
+        await peer.close(4001, "bye")
+        await peer.finished()
+        assert current_time() == start
     assert sorted(cancelled) == ["body", "child"]
-    assert current_time() == start
-    assert (caught.value.code, caught.value.reason) == (4001, "bye")
 
 
 async def test_messages_that_nobody_has_received_do_not_delay_that() -> None:
-    server = Server("one", "two")
-    ws = await connect(server)
-    start = current_time()
-    with pytest.raises(WebSocketDisconnectError):
-        async with ws.task_group():
-            await sleep(5)
-            start = current_time()
-            server.leave()
-            await sleep_forever()
-    assert current_time() == start
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+        with pytest.raises(WebSocketDisconnectError):
+            async with ws.task_group():
+                await sleep_forever()
+
+    async with connect(handler) as peer:
+        await peer.send("one")
+        await peer.send("two")
+        await peer.expect_nothing(within=5)
+        start = current_time()
+        await peer.close()
+        await peer.finished()
+        assert current_time() == start
 
 
 async def test_a_group_that_has_just_begun_has_half_a_second_to_receive_what_was_sent() -> None:
     server = Server("one", "two")
     server.leave()
-    ws = await connect(server)
+    ws = await accepted(server)
     received: list[str] = []
 
     async def receive() -> None:
@@ -139,86 +156,98 @@ async def test_a_group_that_has_just_begun_has_half_a_second_to_receive_what_was
 
 
 async def test_a_task_that_has_just_received_has_half_a_second_to_come_back() -> None:
-    server = Server("one")
-    ws = await connect(server)
     saved: list[str] = []
 
-    async def save() -> None:
-        async for message in ws:
-            await sleep(0.4)
-            saved.append(message)
+    async def handler(ws: WebSocket) -> None:
+        async def save() -> None:
+            async for message in ws:
+                await sleep(0.4)
+                saved.append(message)
 
-    with pytest.raises(WebSocketDisconnectError):
-        async with ws.task_group() as tasks:
-            tasks.start_soon(save)
-            await sleep(0.1)
-            server.leave()
+        await ws.accept()
+        with pytest.raises(WebSocketDisconnectError):
+            async with ws.task_group() as tasks:
+                tasks.start_soon(save)
+
+    async with connect(handler) as peer:
+        await peer.send("one")
+        await peer.expect_nothing(within=0.1)
+        await peer.close()
     assert saved == ["one"]
 
 
 async def test_what_the_peer_sent_before_is_delivered_to_a_task_that_receives() -> None:
-    server = Server()
-    ws = await connect(server)
     received: list[str] = []
 
-    async def receive_slowly() -> None:
-        while True:
-            received.append(await ws.receive())
-            await sleep(0.4)
+    async def handler(ws: WebSocket) -> None:
+        async def receive_slowly() -> None:
+            while True:
+                received.append(await ws.receive())
+                await sleep(0.4)
 
-    with pytest.raises(WebSocketDisconnectError):
-        async with ws.task_group() as tasks:
-            tasks.start_soon(receive_slowly)
-            await wait_all_tasks_blocked()
-            server.push("one", "two", "three")
-            server.leave()
+        await ws.accept()
+        with pytest.raises(WebSocketDisconnectError):
+            async with ws.task_group() as tasks:
+                tasks.start_soon(receive_slowly)
+
+    async with connect(handler) as peer:
+        await peer.expect_nothing(within=5)
+        for message in ("one", "two", "three"):
+            await peer.send(message)
+        await peer.close()
+        await peer.finished(timeout=2)
     assert received == ["one", "two", "three"]
 
 
 async def test_the_task_that_receives_hears_of_the_goodbye_itself() -> None:
-    server = Server()
-    ws = await connect(server)
     heard: list[int | None] = []
 
-    async def receive() -> None:
-        try:
-            await ws.receive()
-        except WebSocketDisconnectError as error:
-            heard.append(error.code)
+    async def handler(ws: WebSocket) -> None:
+        async def receive() -> None:
+            try:
+                await ws.receive()
+            except WebSocketDisconnectError as error:
+                heard.append(error.code)
 
-    with pytest.raises(WebSocketDisconnectError):
-        async with ws.task_group() as tasks:
-            tasks.start_soon(receive)
-            await wait_all_tasks_blocked()
-            server.leave(4001)
+        await ws.accept()
+        with pytest.raises(WebSocketDisconnectError):
+            async with ws.task_group() as tasks:
+                tasks.start_soon(receive)
+
+    async with connect(handler) as peer:
+        await peer.expect_nothing()
+        await peer.close(4001)
     assert heard == [4001]
 
 
 async def test_a_task_that_stays_away_for_over_half_a_second_is_not_waited_for() -> None:
-    server = Server()
-    ws = await connect(server)
     received: list[str] = []
 
-    async def receive_too_slowly() -> None:
-        while True:
-            received.append(await ws.receive())
-            await sleep(30)
+    async def handler(ws: WebSocket) -> None:
+        async def receive_too_slowly() -> None:
+            while True:
+                received.append(await ws.receive())
+                await sleep(30)
 
-    start = current_time()
-    with pytest.raises(WebSocketDisconnectError):
-        async with ws.task_group() as tasks:
-            tasks.start_soon(receive_too_slowly)
-            await wait_all_tasks_blocked()
-            start = current_time()
-            server.push("one", "two")
-            server.leave()
+        await ws.accept()
+        with pytest.raises(WebSocketDisconnectError):
+            async with ws.task_group() as tasks:
+                tasks.start_soon(receive_too_slowly)
+
+    async with connect(handler) as peer:
+        await peer.expect_nothing()
+        start = current_time()
+        await peer.send("one")
+        await peer.send("two")
+        await peer.close()
+        await peer.finished()
+        assert current_time() - start == pytest.approx(0.5)
     assert received == ["one"]
-    assert current_time() - start == pytest.approx(0.5)
 
 
 async def test_the_messages_left_by_an_earlier_group_are_delivered_before_the_goodbye() -> None:
     server = Server("one", "two", "three")
-    ws = await connect(server)
+    ws = await accepted(server)
     async with ws.task_group():
         await wait_all_tasks_blocked()
     received: list[str] = []
@@ -238,7 +267,7 @@ async def test_the_messages_left_by_an_earlier_group_are_delivered_before_the_go
 
 async def test_a_send_that_hears_of_the_goodbye_does_not_end_the_task_that_receives() -> None:
     server = Server()
-    ws = await connect(server)
+    ws = await accepted(server)
     received: list[str] = []
     heard: list[str] = []
 
@@ -276,7 +305,7 @@ async def tick_once_started(tick: Any, *, task_status: anyio.abc.TaskStatus[None
 
 async def test_after_a_send_that_fails_the_rest_and_the_goodbye_are_still_read() -> None:
     server = Server()
-    ws = await connect(server)
+    ws = await accepted(server)
     received: list[str] = []
 
     async def receive() -> None:
@@ -301,7 +330,7 @@ async def test_after_a_send_that_fails_the_rest_and_the_goodbye_are_still_read()
 
 async def test_a_send_that_fails_ends_the_group_soon_if_no_goodbye_follows() -> None:
     server = Server()
-    ws = await connect(server)
+    ws = await accepted(server)
     server.fails["websocket.send"] = OSError("gone")
 
     async def receive() -> None:
@@ -319,20 +348,21 @@ async def test_a_send_that_fails_ends_the_group_soon_if_no_goodbye_follows() -> 
 async def test_the_first_error_of_the_servers_is_the_cause() -> None:
     first = OSError("gone")
     server = Server()
-    ws = await connect(server)
+    ws = await accepted(server)
     with pytest.raises(WebSocketDisconnectError) as caught:
         async with ws.task_group() as tasks:
             tasks.start_soon(receive_all, ws)
             await wait_all_tasks_blocked()
             server.fails["websocket.send"] = first
+            with pytest.raises(WebSocketDisconnectError):
+                await ws.send("hi")
             server.push(OSError("also gone"))
-            await ws.send("hi")
     assert caught.value.__cause__ is first
 
 
 async def test_a_task_whose_start_hears_of_the_goodbye_tells_who_starts_it() -> None:
     server = Server()
-    ws = await connect(server)
+    ws = await accepted(server)
     server.fails["websocket.send"] = OSError("gone")
 
     async def greet(*, task_status: anyio.abc.TaskStatus[None]) -> None:
@@ -351,7 +381,7 @@ async def test_a_task_whose_start_hears_of_the_goodbye_tells_who_starts_it() -> 
 
 async def test_the_goodbye_of_another_connection_is_an_error_like_any() -> None:
     server, other = Server(), Server()
-    ws, gone = await connect(server), await connect(other)
+    ws, gone = await accepted(server), await accepted(other)
     other.fails["websocket.send"] = OSError("gone")
 
     with pytest.raises(WebSocketDisconnectError):
@@ -362,7 +392,7 @@ async def test_the_goodbye_of_another_connection_is_an_error_like_any() -> None:
 
 
 async def test_its_tasks_are_anyios() -> None:
-    ws = await connect(Server())
+    ws = await accepted(Server())
     done: list[str] = []
 
     async def work(name: str) -> str:
@@ -385,7 +415,7 @@ async def test_its_tasks_are_anyios() -> None:
 )
 async def test_a_task_made_of_a_coroutine_hears_of_the_goodbye_too() -> None:
     server = Server()
-    ws = await connect(server)
+    ws = await accepted(server)
     received: list[str] = []
 
     async def receive() -> None:
@@ -409,7 +439,7 @@ async def test_a_task_made_of_a_coroutine_hears_of_the_goodbye_too() -> None:
 
 async def test_the_disconnect_is_bare_though_every_task_met_it() -> None:
     server = Server()
-    ws = await connect(server)
+    ws = await accepted(server)
 
     async def send() -> None:
         await sleep(1)
@@ -426,7 +456,7 @@ async def test_the_disconnect_is_bare_though_every_task_met_it() -> None:
 
 async def test_a_send_that_finds_the_peer_gone_ends_the_group_even_if_it_is_caught() -> None:
     server = Server()
-    ws = await connect(server)
+    ws = await accepted(server)
     with pytest.raises(WebSocketDisconnectError):
         async with ws.task_group():
             server.fails["websocket.send"] = OSError("gone")
@@ -437,7 +467,7 @@ async def test_a_send_that_finds_the_peer_gone_ends_the_group_even_if_it_is_caug
 
 async def test_a_receive_that_raises_in_the_server_is_the_cause() -> None:
     gone = OSError("gone")
-    ws = await connect(Server(gone))
+    ws = await accepted(Server(gone))
     with pytest.raises(WebSocketDisconnectError) as caught:
         async with ws.task_group():
             await sleep_forever()
@@ -447,7 +477,7 @@ async def test_a_receive_that_raises_in_the_server_is_the_cause() -> None:
 async def test_after_the_end_the_server_is_asked_for_nothing_more() -> None:
     server = Server("one")
     server.leave()
-    ws = await connect(server)
+    ws = await accepted(server)
     with pytest.raises(WebSocketDisconnectError):
         async with ws.task_group():
             await sleep_forever()
@@ -465,7 +495,7 @@ async def test_after_the_end_the_server_is_asked_for_nothing_more() -> None:
 
 async def test_a_full_buffer_stops_the_reading() -> None:
     server = Server("one", "two", "three", "four")
-    ws = await connect(server)
+    ws = await accepted(server)
     async with ws.task_group(buffer=2):
         await wait_all_tasks_blocked()
         assert server.receives == 3  # the handshake, and two messages
@@ -477,7 +507,7 @@ async def test_a_full_buffer_stops_the_reading() -> None:
 
 async def test_sixty_four_messages_may_wait_where_nothing_is_said() -> None:
     server = Server(*["hi"] * 100)
-    ws = await connect(server)
+    ws = await accepted(server)
     async with ws.task_group():
         await wait_all_tasks_blocked()
         assert server.receives == 65
@@ -486,7 +516,7 @@ async def test_sixty_four_messages_may_wait_where_nothing_is_said() -> None:
 async def test_a_goodbye_behind_a_full_buffer_shows_at_the_next_send() -> None:
     server = Server("one")
     server.leave()
-    ws = await connect(server)
+    ws = await accepted(server)
     with pytest.raises(WebSocketDisconnectError):
         async with ws.task_group(buffer=1):
             await sleep(30)
@@ -496,16 +526,20 @@ async def test_a_goodbye_behind_a_full_buffer_shows_at_the_next_send() -> None:
 
 
 async def test_a_buffer_of_zero_discards_what_comes_in_and_notices_the_goodbye() -> None:
-    server = Server("one", "two")
-    ws = await connect(server)
-    with pytest.raises(WebSocketDisconnectError):
-        async with ws.task_group(buffer=0):
-            await ws.send("hi")
-            await wait_all_tasks_blocked()
-            server.push("three")
-            server.leave()
-            await sleep_forever()
-    assert server.sent == [accept(), text("hi")]
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+        with pytest.raises(WebSocketDisconnectError):
+            async with ws.task_group(buffer=0):
+                await ws.send("hi")
+                await sleep_forever()
+
+    async with connect(handler) as peer:
+        for message in ("one", "two"):
+            await peer.send(message)
+        await peer.expect("hi")
+        await peer.send("three")
+        await peer.close()
+        await peer.finished()
 
 
 async def receive_all(ws: WebSocket) -> None:
@@ -530,7 +564,7 @@ RECEIVES: list[Call] = [
 )
 async def test_receiving_beside_a_buffer_of_zero_is_refused_and_nothing_is_sent(call: Any) -> None:
     server = Server("one")
-    ws = await connect(server)
+    ws = await accepted(server)
     async with ws.task_group(buffer=0):
         with pytest.raises(WebSocketHandshakeError, match="give it a buffer"):
             await call(ws)
@@ -543,7 +577,7 @@ async def test_receiving_beside_a_buffer_of_zero_is_refused_and_nothing_is_sent(
 
 async def test_what_was_not_received_is_there_after_the_group_in_order() -> None:
     server = Server("one", "two", "three")
-    ws = await connect(server)
+    ws = await accepted(server)
     async with ws.task_group():
         assert await ws.receive() == "one"
         await wait_all_tasks_blocked()
@@ -553,7 +587,7 @@ async def test_what_was_not_received_is_there_after_the_group_in_order() -> None
 
 async def test_what_two_groups_left_stays_in_order() -> None:
     server = Server("one", "two")
-    ws = await connect(server)
+    ws = await accepted(server)
     async with ws.task_group():
         await wait_all_tasks_blocked()
     server.push("three", "four")
@@ -566,7 +600,7 @@ async def test_what_two_groups_left_stays_in_order() -> None:
 
 async def test_leftovers_are_cast_and_measured_like_any_message() -> None:
     server = Server("5", "x" * 9)
-    ws = await connect(server, max_message_bytes=8)
+    ws = await accepted(server, max_message_bytes=8)
     async with ws.task_group():
         await wait_all_tasks_blocked()
     assert await ws.receive(int, timeout=1) == 5
@@ -576,7 +610,7 @@ async def test_leftovers_are_cast_and_measured_like_any_message() -> None:
 
 async def test_after_our_own_close_leftovers_are_not_received() -> None:
     server = Server("one")
-    ws = await connect(server)
+    ws = await accepted(server)
     async with ws.task_group():
         await wait_all_tasks_blocked()
     await ws.close()
@@ -589,7 +623,7 @@ async def test_after_our_own_close_leftovers_are_not_received() -> None:
 
 async def test_a_receives_timeout_never_cancels_the_servers_receive() -> None:
     server = Server()
-    ws = await connect(server)
+    ws = await accepted(server)
     async with ws.task_group():
         await wait_all_tasks_blocked()
         for _ in range(3):
@@ -602,7 +636,7 @@ async def test_a_receives_timeout_never_cancels_the_servers_receive() -> None:
 
 async def test_a_timeout_of_zero_takes_what_was_read_ahead() -> None:
     server = Server("hi")
-    ws = await connect(server)
+    ws = await accepted(server)
     async with ws.task_group():
         await wait_all_tasks_blocked()
         assert await ws.receive(timeout=0) == "hi"
@@ -611,7 +645,7 @@ async def test_a_timeout_of_zero_takes_what_was_read_ahead() -> None:
 
 
 async def test_the_option_receive_timeout_holds_in_the_group() -> None:
-    ws = await connect(Server(), receive_timeout=2)
+    ws = await accepted(Server(), receive_timeout=2)
     async with ws.task_group():
         with pytest.raises(WebSocketTimeoutError):
             await ws.receive()
@@ -619,7 +653,7 @@ async def test_the_option_receive_timeout_holds_in_the_group() -> None:
 
 async def test_a_cancelled_receive_in_the_group_loses_no_message() -> None:
     server = Server()
-    ws = await connect(server)
+    ws = await accepted(server)
     async with ws.task_group():
         with anyio.move_on_after(1):
             await ws.receive()
@@ -629,7 +663,7 @@ async def test_a_cancelled_receive_in_the_group_loses_no_message() -> None:
 
 async def test_a_receive_cancelled_as_its_message_comes_loses_none() -> None:
     server = Server()
-    ws = await connect(server)
+    ws = await accepted(server)
     scope = anyio.CancelScope()
     received: list[str] = []
 
@@ -654,7 +688,7 @@ async def test_a_receive_cancelled_as_its_message_comes_loses_none() -> None:
 
 async def test_a_second_task_cannot_receive_at_the_same_time() -> None:
     server = Server()
-    ws = await connect(server)
+    ws = await accepted(server)
     async with ws.task_group() as tasks:
         tasks.start_soon(ws.receive)
         await wait_all_tasks_blocked()
@@ -664,7 +698,7 @@ async def test_a_second_task_cannot_receive_at_the_same_time() -> None:
 
 
 async def test_a_group_in_a_group_is_refused() -> None:
-    ws = await connect(Server("hi"))
+    ws = await accepted(Server("hi"))
     async with ws.task_group():
         with pytest.raises(anyio.BusyResourceError):
             async with ws.task_group():
@@ -674,7 +708,7 @@ async def test_a_group_in_a_group_is_refused() -> None:
 
 async def test_a_group_beside_a_receive_is_refused() -> None:
     server = Server()
-    ws = await connect(server)
+    ws = await accepted(server)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(ws.receive)
         await wait_all_tasks_blocked()
@@ -692,7 +726,7 @@ async def test_a_group_before_accept_is_refused() -> None:
 
 async def test_a_group_can_follow_a_group() -> None:
     server = Server("one")
-    ws = await connect(server)
+    ws = await accepted(server)
     async with ws.task_group():
         assert await ws.receive() == "one"
     async with ws.task_group(buffer=0):
@@ -706,7 +740,7 @@ async def test_a_group_can_follow_a_group() -> None:
 
 async def test_our_own_close_ends_a_pending_receive_with_a_plain_handshake_error() -> None:
     server = Server()
-    ws = await connect(server)
+    ws = await accepted(server)
 
     async def receive() -> None:
         with pytest.raises(WebSocketHandshakeError, match="this end has closed") as caught:
@@ -722,7 +756,7 @@ async def test_our_own_close_ends_a_pending_receive_with_a_plain_handshake_error
 
 
 async def test_our_own_close_ends_iteration_in_another_task() -> None:
-    ws = await connect(Server())
+    ws = await accepted(Server())
     async with ws.task_group() as tasks:
         tasks.start_soon(receive_all, ws)
         await wait_all_tasks_blocked()
@@ -753,7 +787,7 @@ async def test_our_own_close_goes_out_when_the_servers_receive_is_free() -> None
 
 
 async def test_an_error_in_a_task_comes_as_a_group_and_the_connection_stays_open() -> None:
-    ws = await connect(Server())
+    ws = await accepted(Server())
 
     async def fail() -> None:
         msg = "boom"
@@ -768,7 +802,7 @@ async def test_an_error_in_a_task_comes_as_a_group_and_the_connection_stays_open
 
 
 async def test_an_error_in_the_body_comes_as_a_group_too() -> None:
-    ws = await connect(Server())
+    ws = await accepted(Server())
     with pytest.raises(ExceptionGroup) as caught:
         async with ws.task_group():
             raise ZeroDivisionError
@@ -777,26 +811,26 @@ async def test_an_error_in_the_body_comes_as_a_group_too() -> None:
 
 
 async def test_an_error_beside_the_goodbye_comes_as_a_group() -> None:
-    server = Server()
-    ws = await connect(server)
+    async def handler(ws: WebSocket) -> None:
+        async def fail_when_cancelled() -> None:
+            try:
+                await sleep_forever()
+            finally:
+                raise ZeroDivisionError
 
-    async def fail_when_cancelled() -> None:
-        try:
-            await sleep_forever()
-        finally:
-            raise ZeroDivisionError
-
-    with pytest.raises(ExceptionGroup) as caught:
+        await ws.accept()
         async with ws.task_group() as tasks:
             tasks.start_soon(fail_when_cancelled)
-            await wait_all_tasks_blocked()
-            server.leave()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        async with connect(handler) as peer:
+            await peer.close()
     assert caught.group_contains(ZeroDivisionError)
 
 
 async def test_a_group_that_is_cancelled_from_outside_leaves_the_connection_as_it_is() -> None:
     server = Server()
-    ws = await connect(server)
+    ws = await accepted(server)
     with anyio.move_on_after(1) as scope:
         async with ws.task_group():
             await sleep_forever()
@@ -808,7 +842,7 @@ async def test_a_group_that_is_cancelled_from_outside_leaves_the_connection_as_i
 
 async def test_a_group_can_be_cancelled_through_its_own_scope() -> None:
     server = Server("one")
-    ws = await connect(server)
+    ws = await accepted(server)
     async with ws.task_group() as tasks:
         await wait_all_tasks_blocked()
         tasks.cancel_scope.cancel()
@@ -818,7 +852,7 @@ async def test_a_group_can_be_cancelled_through_its_own_scope() -> None:
 
 async def test_a_task_outside_the_group_goes_on_receiving_when_the_group_ends() -> None:
     server = Server()
-    ws = await connect(server)
+    ws = await accepted(server)
     received: list[str] = []
 
     async def receive() -> None:
@@ -835,7 +869,7 @@ async def test_a_task_outside_the_group_goes_on_receiving_when_the_group_ends() 
 
 async def test_a_close_ends_the_receive_of_another_task_that_waits_for_the_reader() -> None:
     server = Server()
-    ws = await connect(server)
+    ws = await accepted(server)
 
     async def receive() -> None:
         with pytest.raises(WebSocketHandshakeError, match="this end has closed"):

@@ -408,7 +408,29 @@ def encode(value: Any) -> Message:
     return _encode(value, _dump)
 
 
+# Of Sendable, what becomes JSON; the most frequent first. pydantic knows more kinds (complex, Path,
+# re.Pattern), of whose text it says nothing.
+_JSON_KINDS: tuple[type, ...] = (
+    dict,
+    list,
+    float,
+    types.NoneType,
+    BaseModel,
+    Enum,
+    date,
+    time,
+    timedelta,
+    Decimal,
+    UUID,
+    Mapping,
+    Sequence,
+    AbstractSet,
+)
+
+
 def _dump(value: Any) -> bytes:
+    if not isinstance(value, _JSON_KINDS) and not hasattr(value, "__dataclass_fields__"):
+        raise _cannot_send(cast("type[object]", type(value)).__name__)
     return to_json(value, by_alias=True, inf_nan_mode="null", fallback=_plain)
 
 
@@ -433,7 +455,8 @@ _KNOWN_KINDS: tuple[tuple[type, Callable[[Any], object]], ...] = (
 
 
 def _encode(value: Any, dump: Callable[[Any], bytes]) -> Message:
-    name = cast("type[object]", type(value)).__name__
+    own = cast("type[object]", type(value))
+    name = own.__name__
     # An enum over str is an enum: JSON text, which JSON.parse reads, quotes and all.
     if isinstance(value, str) and not isinstance(value, Enum):
         return check_text(str.__str__(value))
@@ -446,7 +469,8 @@ def _encode(value: Any, dump: Callable[[Any], bytes]) -> Message:
     except PydanticSerializationError as error:
         _, unknown, kind = str(error).partition(_UNKNOWN)
         if unknown:
-            raise _cannot_send(name, f" ({unknown}{kind})") from error
+            inside = "" if kind == str(own) else f" ({unknown}{kind})"
+            raise _cannot_send(name, inside) from error
         msg = f"cannot send this {name}: {error}"
         raise ValueError(msg) from error
     # A model may be set to write NaN, and a serializer of a user's own may.

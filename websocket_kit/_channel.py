@@ -8,6 +8,7 @@ are this class's friends, which is why this file may touch its private parts, an
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
@@ -19,11 +20,14 @@ from starlette.websockets import WebSocketDisconnect
 
 from . import _casting
 from ._ending import Ending, decide
-from ._handshake import offers_denial, origin_problem
+from ._handling import Handling
+from ._handshake import Rejection, foreign, offers_denial, origin_problem
 from ._lifecycle import Call, State, explain, next_state
+from ._limits import Bucket
+from ._logging import log, log_closed, logger
 from ._options import Settings, check_timeout
 from ._reader import Event, Reader
-from .closing import CloseInfo, code_for_status
+from .closing import CloseCode, CloseInfo, code_for_status
 from .errors import (
     WebSocketDisconnectError,
     WebSocketHandshakeError,
@@ -47,13 +51,17 @@ class Channel:
         "__weakref__",
         "_asgi_receive",
         "_asgi_send",
+        "_bucket",
         "_cast",
         "_close_info",
         "_connect_received",
+        "_dropped",
         "_encode",
         "_few_characters",
+        "_handling",
         "_leftover",
         "_open",
+        "_opened_at",
         "_origin_checked",
         "_owed",
         "_reader",
@@ -80,11 +88,13 @@ class Channel:
         _few_characters: int
         _state: State
         _open: bool  # whether _state is OPEN: a bool costs less to look at
-        _send_now: Send | None  # the server's send while open
+        # The server's send while nothing special is on: open, no timeout.
+        _send_now: Send | None
         # The server's receive while nothing special is on: open, no task receiving, no timeout,
-        # task group or leftover.
+        # limit, task group or leftover.
         _receive_now: Receive | None
-        _receiving: bool  # a task receives the slow way
+        # A task receives the slow way; or any, and the library has ended the connection.
+        _receiving: bool
         _connect_received: bool
         _origin_checked: bool
         _request: HTTPConnection | None
@@ -92,6 +102,10 @@ class Channel:
         _reader: Reader | None
         _leftover: deque[Event] | None
         _wrapped: Wrapped | None
+        _bucket: Bucket | None  # where messages_per_second is set
+        _dropped: str | None  # why the library has ended the connection, if it has
+        _handling: Handling | None  # the handler, while router or endpoint runs it
+        _opened_at: float | None  # by the event loop's clock, if that will be logged
 
     async def _receive_connect(self) -> None:
         if self._connect_received:
@@ -104,11 +118,13 @@ class Channel:
             raise WebSocketHandshakeError(msg)
         self._connect_received = True
 
-    def _origin_problem(self) -> str | None:
+    def _foreign_origin(self) -> Rejection | None:
         if self._origin_checked:
             return None
         self._origin_checked = True
-        return origin_problem(self.scope.get("headers") or (), self._settings.allowed_origins)
+        headers = self.scope.get("headers") or ()
+        problem = origin_problem(headers, self._settings.allowed_origins)
+        return None if problem is None else foreign(problem)
 
     async def _end(self, end: Coroutine[Any, Any, None]) -> None:
         """Close or refuse, in a bounded time; what is left of it after a cancellation is owed."""
@@ -116,42 +132,109 @@ class Channel:
             await end
         self._owed = None
 
-    async def _refuse(
-        self,
-        status: int,
-        body: str | bytes = "",
-        headers: list[tuple[bytes, bytes]] | None = None,
-        *,
-        code: int | None = None,
-    ) -> None:
+    async def _refuse(self, rejection: Rejection, *, code: int | None = None) -> None:
         """Answer with an HTTP status; with a plain close where ``code`` or the server wants it."""
+        self._refuse_next(rejection, code)
+        try:
+            await self._send_owed()
+        finally:
+            self._log_rejected(rejection, code)
+
+    def _refuse_next(self, rejection: Rejection, code: int | None = None) -> None:
+        """Count the handshake as refused, and owe its peer the answer."""
         self._over(State.REJECTED, CloseInfo(None, "", "server"))
-        events: list[Event]
-        if code is None and offers_denial(self.scope):
-            payload = body.encode("utf-8", "replace") if isinstance(body, str) else body
-            fields = headers or []
-            names = {name for name, _ in fields}
-            if b"content-type" not in names and payload:
-                fields = [*fields, (b"content-type", b"text/plain; charset=utf-8")]
-            if b"content-length" not in names:
-                fields = [*fields, (b"content-length", str(len(payload)).encode())]
-            events = [
-                {"type": "websocket.http.response.start", "status": status, "headers": fields},
-                {"type": "websocket.http.response.body", "body": payload},
-            ]
-        else:
-            events = [_close_event(code_for_status(status) if code is None else code, "")]
-        self._owed = events
-        await self._send_owed()
+        if not self._answers_http(code):
+            plain = code_for_status(rejection.status) if code is None else code
+            self._owed = [_close_event(plain, "")]
+            return
+        body = rejection.body
+        payload = body.encode("utf-8", "replace") if isinstance(body, str) else body
+        fields = [*rejection.headers]
+        names = {name for name, _ in fields}
+        if b"content-type" not in names and payload:
+            fields.append((b"content-type", b"text/plain; charset=utf-8"))
+        if b"content-length" not in names:
+            fields.append((b"content-length", str(len(payload)).encode()))
+        self._owed = [
+            {
+                "type": "websocket.http.response.start",
+                "status": rejection.status,
+                "headers": fields,
+            },
+            {"type": "websocket.http.response.body", "body": payload},
+        ]
+
+    def _answers_http(self, code: int | None) -> bool:
+        return code is None and offers_denial(self.scope)
+
+    def _log_rejected(self, rejection: Rejection, code: int | None = None) -> None:
+        status = rejection.status if self._answers_http(code) else 403
+        why = rejection.text
+        log(
+            rejection.level,
+            "rejected",
+            self.scope,
+            " with HTTP %d: %s" if why else " with HTTP %d",
+            *([status, why] if why else [status]),
+            status=status,
+            setting=rejection.setting or None,
+        )
 
     async def _close(self, code: int, reason: str) -> None:
-        self._over(State.CLOSED, CloseInfo(code, reason, "server"))
+        self._close_next(State.CLOSED, code, reason)
+        try:
+            await self._send_owed()
+        finally:
+            self._log_closed()
+
+    def _close_next(self, state: State, code: int, reason: str) -> None:
+        """Count the connection as over, and owe its peer the close."""
+        self._over(state, CloseInfo(code, reason, "server"))
         self._owed = [_close_event(code, reason)]
-        await self._send_owed()
+
+    def _log_closed(self) -> None:
+        info = self._close_info
+        if info is not None and logger.isEnabledFor(logging.DEBUG):
+            opened_at = self._opened_at
+            duration = None if opened_at is None else anyio.current_time() - opened_at
+            log_closed(self.scope, info, duration)
+
+    def _log_accepted(self) -> None:
+        self._opened_at = anyio.current_time()
+        log(logging.DEBUG, "accepted", self.scope, "")
+
+    # ------------------------------------------------------------- by the library's own decision
+
+    def _drop(self, code: int, reason: str, why: str, *, state: State = State.CLOSED) -> None:
+        """End a connection that its handler doesn't end: a drain, a limit.
+
+        The peer is owed the close, and whatever the handler calls next raises, which counts as a
+        goodbye. A ``receive`` that waits meanwhile is woken by the server, or by ``free_receiver``.
+        """
+        receiving = self._receiving or (self._receive_now is None and self._is_plain())
+        self._dropped = why
+        if self._open:
+            self._close_next(state, code, reason)
+        else:
+            self._refuse_next(Rejection(503))
+        self._leftover = None
+        self._receiving = receiving
+
+    async def _drop_for(
+        self, setting: str, code: int, reason: str, why: str, *, state: State = State.CLOSED
+    ) -> None:
+        """Drop for a limit, and close in a second at most."""
+        log(logging.INFO, "dropped", self.scope, ": %s", why, setting=setting)
+        self._drop(code, reason, why, state=state)
+        with anyio.move_on_after(CANCELLED_TIMEOUT, shield=True):
+            await self._send_owed()
+        self._owed = None
+        self._log_closed()
 
     async def _send_owed(self) -> None:
         if self._reader is not None:
-            await self._reader.stop()  # granian doesn't send a close while a receive is pending
+            # granian doesn't send a close while a receive is pending.
+            await self._reader.stop(goodbye=self._dropped is not None)
         while self._owed:
             event = self._owed.pop(0)
             if not await self._try_to_send(event):
@@ -196,15 +279,22 @@ class Channel:
         return self._disconnect_error(call)
 
     def _leave(self, event: Event) -> None:
+        if self._dropped is not None:
+            return
+        first = self._close_info is None
         code = event.get("code")
         # 1005 and 1006 say "no code" and "no close frame": servers mix them up at will.
         # uvicorn with wsproto gives an enum of its own.
         known = int(code) if isinstance(code, int) and code not in {1005, 1006} else None
         self._over(State.DISCONNECTED, CloseInfo(known, event.get("reason") or "", "peer"))
+        if first:
+            self._log_closed()
 
     def _disconnect_error(self, call: Call | None = None) -> WebSocketDisconnectError:
-        info = self._close_info or CloseInfo(None, "", "peer")
         doing = "" if call is None else call.value
+        if self._dropped is not None:
+            return WebSocketDisconnectError(doing=doing, why=self._dropped)
+        info = self._close_info or CloseInfo(None, "", "peer")
         return WebSocketDisconnectError(info.code, info.reason, doing=doing)
 
     def _check(self, call: Call) -> None:
@@ -216,7 +306,9 @@ class Channel:
     def _illegal(self, call: Call) -> WebSocketHandshakeError:
         if self._state is State.DISCONNECTED:
             return self._disconnect_error(call)
-        return WebSocketHandshakeError(explain(self._state, call))
+        error = WebSocketHandshakeError(explain(self._state, call, self._dropped))
+        error._goodbye = self._dropped is not None
+        return error
 
     def _look(self) -> None:
         """Catch up with a wrapped socket, which others use too."""
@@ -231,11 +323,13 @@ class Channel:
             else:
                 by: Literal["peer", "server"] = "peer" if state is State.DISCONNECTED else "server"
                 self._over(state, CloseInfo(None, "", by))
+                self._log_closed()
 
     def _move_to(self, state: State) -> None:
         self._state = state
         self._open = state is State.OPEN
-        self._send_now = self._asgi_send if self._open else None
+        plain = self._open and self._settings.send_timeout is None
+        self._send_now = self._asgi_send if plain else None
         self._receive_now = None
 
     def _is_plain(self) -> bool:
@@ -245,6 +339,7 @@ class Channel:
             and self._reader is None
             and not self._leftover
             and self._settings.receive_timeout is None
+            and self._bucket is None
         )
 
     def _rest(self) -> None:
@@ -267,6 +362,23 @@ class Channel:
             await self._asgi_send(event)
         except BaseException as error:  # noqa: BLE001 - servers raise what they like
             self._not_sent(error, call)
+
+    async def _send_message(self, event: Event) -> None:
+        """Send a message's event, in ``send_timeout`` if that is set."""
+        seconds = self._settings.send_timeout
+        if seconds is None:
+            return await self._send_event(event, Call.SEND)
+        with anyio.move_on_after(seconds):
+            return await self._send_event(event, Call.SEND)
+        if self._open:
+            # Whether the message went out, nobody can tell: nothing sound can follow it.
+            why = f"the peer took no message for send_timeout={seconds:g} s"
+            reason = "messages were not read in time"
+            state = State.DISCONNECTED
+            await self._drop_for("send_timeout", CloseCode.TIMEOUT, reason, why, state=state)
+            free_receiver(self)
+        cause = TimeoutError(f"the server's send took more than {seconds:g} s")
+        raise self._illegal(Call.SEND) from cause
 
     def _not_sent(self, error: BaseException, call: Call) -> NoReturn:
         """Raise what the caller should see of what ``send`` raised."""
@@ -323,7 +435,7 @@ class Channel:
             if self._leftover:
                 return self._leftover.popleft()
             if self._reader is None:
-                return await self._asgi_receive()
+                return await self._from_server()
             event = await self._reader.next()
             if event is not None:
                 return event
@@ -332,19 +444,41 @@ class Channel:
             # The task group is ending, and this task is none of it: go on without a reader.
             await checkpoint()
 
+    async def _from_server(self) -> Event:
+        """The server's next event; a message too many ends the connection."""
+        bucket = self._bucket
+        if bucket is None:
+            return await self._asgi_receive()
+        asked = anyio.current_time()
+        event = await self._asgi_receive()
+        if event["type"] != "websocket.receive" or not self._open:
+            return event
+        if bucket.take(asked, anyio.current_time()):
+            return event
+        if self._reader is not None:
+            self._reader.end()  # it is the one that called
+        why = f"the peer sent more than messages_per_second={self._settings.messages_per_second:g}"
+        reason = "too many messages"
+        await self._drop_for("messages_per_second", CloseCode.POLICY_VIOLATION, reason, why)
+        raise self._illegal(Call.RECEIVE)
+
     def _not_received(self, error: BaseException) -> NoReturn:
         """Raise what the caller should see of what the server's ``receive`` raised."""
+        freed = self._dropped is not None and self._receiving
         self._rest()
         if not is_from_server(error):
+            if freed and self._handling is not None and self._handling.take_back(error):
+                raise self._illegal(Call.RECEIVE) from None
             raise error
         self._look()
-        if self._state in {State.CLOSED, State.REJECTED}:  # by another task, meanwhile
+        if self._is_closed():  # by another task, meanwhile
             raise self._illegal(Call.RECEIVE) from error
         raise self._left({}, Call.RECEIVE) from error
 
     def _message(self, event: Event) -> str | bytes:
         """Take the message out of an event, or raise what the event is instead."""
-        if self._state in {State.CLOSED, State.REJECTED}:  # by another task, meanwhile
+        if self._is_closed():  # by another task, meanwhile
+            self._rest()
             raise self._illegal(Call.RECEIVE)
         if event["type"] == "websocket.disconnect":
             raise self._left(event, Call.RECEIVE)
@@ -357,6 +491,10 @@ class Channel:
             self._check_size(data)
         return data
 
+    def _is_closed(self) -> bool:
+        """Whether this end has ended the connection."""
+        return self._dropped is not None or self._state in {State.CLOSED, State.REJECTED}
+
     def _check_size(self, data: str | bytes) -> None:
         size_bytes = len(data)
         if isinstance(data, str) and not data.isascii():
@@ -368,8 +506,10 @@ class Channel:
     async def _read_ahead(self) -> Event | None:
         """Read for the reader: a message's event, or None when the peer has left."""
         try:
-            event = await self._asgi_receive()
+            event = await self._from_server()
         except BaseException as error:
+            if self._dropped is not None and isinstance(error, WebSocketHandshakeError):
+                return None  # too many messages
             if not is_from_server(error):
                 raise
             event = {"type": "websocket.disconnect"}
@@ -420,6 +560,8 @@ def set_up(
     ws._asgi_send = send
     ws._cast, ws._encode = types
     ws._settings = settings
+    rate = settings.messages_per_second
+    ws._bucket = None if rate is None else Bucket(rate)
     # A text of so many characters is below the limit, however it is encoded.
     ws._few_characters = settings.max_message_bytes // 4
     ws._receiving = False
@@ -431,6 +573,9 @@ def set_up(
     ws._reader = None
     ws._leftover = None
     ws._wrapped = None
+    ws._dropped = None
+    ws._handling = None
+    ws._opened_at = None
 
 
 class Wrapped(Protocol):
@@ -466,9 +611,16 @@ def state_of(ws: Channel) -> State:
     return ws._state
 
 
-def foreign_origin(ws: Channel) -> str | None:
+def foreign_origin(ws: Channel) -> Rejection | None:
     """Why the handshake's Origin may not connect; for a check before the handler runs."""
-    return ws._origin_problem() if ws._state is State.CONNECTING else None
+    return ws._foreign_origin() if ws._state is State.CONNECTING else None
+
+
+async def refuse(ws: Channel, rejection: Rejection) -> None:
+    """Refuse a handshake that gets to no handler. Takes 5 seconds at most."""
+    with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
+        await _turn_away(ws, rejection, code_for_status(rejection.status))
+    ws._owed = None
 
 
 async def finish(ws: Channel, error: BaseException | None) -> Ending:
@@ -499,16 +651,61 @@ async def _carry_out(ws: Channel, ending: Ending) -> None:
     if ws._open:
         await ws._close(ending.code, ending.reason)
         return
+    rejection = Rejection(ending.status, ending.body, ending.headers)
+    await _turn_away(ws, rejection, ending.code)
+
+
+async def _turn_away(ws: Channel, rejection: Rejection, code: int) -> None:
     with suppress(WebSocketHandshakeError, anyio.BusyResourceError):
         await ws._receive_connect()
-    if ws._state is not State.CONNECTING:
-        return
-    # A plain close is HTTP 403 on every server, and unlike a denial response no ERROR in
-    # uvicorn's log.
-    plain = ending.status == 403 and not ending.body and not ending.headers
-    await ws._refuse(
-        ending.status, ending.body, ending.headers, code=ending.code if plain else None
-    )
+    if ws._state is State.CONNECTING:
+        # A plain close, and unlike a denial response no ERROR in uvicorn's log.
+        await ws._refuse(rejection, code=code if rejection.is_plain else None)
+
+
+# --------------------------------------------------------------------------------- for a drain
+
+
+def drop(ws: Channel, code: int, reason: str, why: str) -> None:
+    """Count a connection as over, for its handler too; ``hang_up`` tells the peer."""
+    ws._look()
+    if ws._close_info is None:
+        ws._drop(code, reason, why)
+
+
+async def hang_up(ws: Channel) -> None:
+    """Send a dropped connection its close, or its refusal."""
+    try:
+        with suppress(anyio.BusyResourceError):
+            await ws._receive_connect()
+        await ws._send_owed()
+    except WebSocketHandshakeError:
+        ws._owed = None  # it left first
+    finally:
+        if ws._state is State.REJECTED:
+            ws._log_rejected(Rejection(503, text=ws._dropped or ""))
+        else:
+            ws._log_closed()
+
+
+def free_receiver(ws: Channel) -> None:
+    """Wake the handler of a dropped connection, if it waits for a message that can't come.
+
+    Most servers wake it for the close; granian doesn't even send that while a receive waits.
+    """
+    if ws._dropped is not None and ws._receiving:
+        cancel_handler(ws)
+
+
+def is_own(ws: Channel) -> bool:
+    """Whether this very task runs the connection's handler."""
+    return ws._handling is not None and ws._handling.is_current()
+
+
+def cancel_handler(ws: Channel) -> None:
+    """Cancel the handler, if router or endpoint runs it."""
+    if ws._handling is not None:
+        ws._handling.cancel()
 
 
 def is_from_server(error: BaseException) -> bool:

@@ -19,6 +19,7 @@ from .errors import (
     WebSocketCastError,
     WebSocketClose,
     WebSocketExpectError,
+    WebSocketHandshakeError,
     WebSocketMessageTooBig,
     WebSocketReject,
     WebSocketTimeoutError,
@@ -52,8 +53,8 @@ class Ending(NamedTuple):
 RETURNED = Ending(CloseCode.NORMAL_CLOSURE)
 CANCELLED = Ending(CloseCode.SERVICE_RESTART, status=503, then="cancel")
 FAILED = Ending(CloseCode.INTERNAL_ERROR, status=500, then="raise")
-# A connection whose peer has left needs no close. One that is still there, because the error is
-# another connection's (a broadcast), is not left without one.
+# A connection whose peer has left needs no close, nor one that the library has closed itself. One
+# that is still there, because the error is another connection's (a broadcast), is not left without.
 DISCONNECTED = Ending(CloseCode.INTERNAL_ERROR, status=500, then="disconnect")
 
 # The peer's doing: it sees a short reason that repeats nothing of what it sent.
@@ -84,7 +85,7 @@ def decide(error: BaseException | None, *, cancelled: type[BaseException] | None
     if error is None:
         return RETURNED
     error = root(error, cancelled or ())
-    if isinstance(error, WebSocketDisconnect):
+    if is_goodbye(error):
         return DISCONNECTED
     if cancelled is not None and isinstance(error, cancelled):
         return CANCELLED
@@ -103,17 +104,28 @@ def decide(error: BaseException | None, *, cancelled: type[BaseException] | None
     return FAILED
 
 
+def is_goodbye(error: BaseException) -> bool:
+    """Whether an error says only that a connection was over before the call that raised it.
+
+    The peer has left, or else the library itself has closed: a drain, a limit. To call once too
+    often after a close of the handler's own is a mistake of its author's, and none.
+    """
+    return isinstance(error, WebSocketDisconnect) or (
+        isinstance(error, WebSocketHandshakeError) and error._goodbye
+    )
+
+
 def root(error: BaseException, cancelled: type[BaseException] | tuple[()] = ()) -> BaseException:
     """The one error that an ExceptionGroup is about, or the error itself.
 
-    When the peer leaves, every task that sends is told; those disconnects say nothing beside
-    another error. Cancellations are alike (trio's nursery groups them). Several other errors have
+    When the peer leaves, every task that sends is told; those goodbyes say nothing beside another
+    error. Cancellations are alike (trio's nursery groups them). Several other errors have
     no one answer: the group stands for them.
     """
     if not _is_group(error):
         return error
     leaves = list(_leaves(error))
-    others = [leaf for leaf in leaves if not isinstance(leaf, WebSocketDisconnect)] or leaves[:1]
+    others = [leaf for leaf in leaves if not is_goodbye(leaf)] or leaves[:1]
     alike = len(others) == 1 or all(isinstance(leaf, cancelled) for leaf in others)
     return others[0] if alike else error
 

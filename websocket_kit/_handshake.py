@@ -7,9 +7,10 @@ page connect anywhere: without a check, a foreign page talks to the server as it
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from .closing import is_token
 from .errors import shorten
@@ -17,6 +18,36 @@ from .errors import shorten
 # RFC 6454, section 6.2: scheme, host and port, and nothing else: no user, path or query.
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#@\\\s:\[\]]+|\[[0-9a-f:.]+\])(?::([0-9]+))?")
 _DEFAULT_PORTS = {"http": "80", "ws": "80", "https": "443", "wss": "443"}
+
+
+class Rejection(NamedTuple):
+    """How a handshake is refused.
+
+    Attributes:
+        status: The HTTP status; 403 where the server offers no HTTP answer.
+        body: The HTTP body.
+        headers: The HTTP headers.
+        text: Why, for the log.
+        setting: The option that decides it, if one does.
+        level: The level at which it is logged.
+    """
+
+    status: int
+    body: str | bytes = ""
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    text: str = ""
+    setting: str = ""
+    level: int = logging.DEBUG
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it says no more than a plain close, which is HTTP 403 on every server."""
+        return self.status == 403 and not self.body and not self.headers
+
+
+def foreign(problem: str) -> Rejection:
+    """The refusal of a foreign page."""
+    return Rejection(403, text=problem, setting="allowed_origins", level=logging.WARNING)
 
 
 def check_origins(allowed: Iterable[str]) -> frozenset[str]:

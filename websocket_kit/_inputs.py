@@ -28,7 +28,7 @@ from starlette.convertors import (
     StringConvertor,
     UUIDConvertor,
 )
-from starlette.requests import cookie_parser
+from starlette.requests import HTTPConnection, cookie_parser
 from typing_extensions import is_typeddict
 
 from ._casting import BAD_VALUE, InputType, input_type, list_errors, unwrap
@@ -229,6 +229,9 @@ def _path_cast(cast: Callable[[Any], Any], convertor: Convertor[Any]) -> Callabl
 def _plan_other(what: str, item: Parameter) -> _Input:
     mark = item.mark or Query()
     tp = str if item.tp is MISSING else item.tp
+    if any(_is_subclass(get_origin(part) or part, HTTPConnection) for part in _parts(tp)):
+        msg = f"{what} is a {type_name(tp)}: leave it out; the handshake is ws.request"
+        raise InvalidRouteError(msg)
     wants_body = _needs_body(tp)
     is_model = any(map(_is_record, _parts(tp)))
     if wants_body and not (is_model and isinstance(item.mark, Query)):

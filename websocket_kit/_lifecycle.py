@@ -73,7 +73,11 @@ def next_state(state: State, call: Call) -> State | None:
     return TRANSITIONS.get((state, call))
 
 
-def explain(state: State, call: Call) -> str:
-    """Why a call is illegal in a state, and what to do instead."""
+def explain(state: State, call: Call, why: str | None = None) -> str:
+    """Why a call is illegal in a state, and what to do instead.
+
+    ``why`` says how it came to that state, where the caller can't know.
+    """
     way_out = WAYS_OUT.get((state, call)) or WAYS_OUT[state]
-    return f"cannot {call.value}: {state.value} ({way_out})"
+    because = f", because {why}" if why else ""
+    return f"cannot {call.value}: {state.value}{because} ({way_out})"

@@ -1,17 +1,33 @@
-"""Running one lifespan inside that of another app, which may have none."""
+"""The router's lifespan: with a drain at its end, and inside that of another app."""
 
 from __future__ import annotations
 
 import traceback
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Router
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from starlette.types import Lifespan, Message, Receive, Scope, Send
+
+
+def draining(lifespan: Lifespan[Any] | None, drain: Callable[[], Awaitable[None]]) -> Lifespan[Any]:
+    """A lifespan that drains before it stops, so that handlers still have what it gives them."""
+
+    @asynccontextmanager
+    async def run(app: Any) -> AsyncGenerator[Any]:
+        if lifespan is None:
+            yield
+            await drain()
+        else:
+            async with lifespan(app) as state:
+                yield state
+                await drain()
+
+    return run
 
 
 async def run_inside(  # noqa: C901 - the callbacks of one exchange share what they know

@@ -1,7 +1,8 @@
-"""The four options, checked in one place: of a socket, a route and the router."""
+"""The options, checked in one place: of a socket, an endpoint, a route and the router."""
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from ._handshake import check_origins, check_subprotocols
 
 
 class Options(TypedDict, total=False):
-    """What ``WebSocket``, ``wrap``, ``endpoint``, a route and the router can be told.
+    """What every connection can be told, by ``WebSocket``, ``wrap`` and all that serves.
 
     Attributes:
         subprotocols: The subprotocols this end speaks, the preferred one first. The first that
@@ -22,12 +23,37 @@ class Options(TypedDict, total=False):
         max_message_bytes: The largest message taken, a text counted in UTF-8; None: no limit
             but the server's. Default: 1,048,576.
         receive_timeout: The seconds every receive waits at most; None: for ever. Default: None.
+        send_timeout: The seconds the server may take to pass a message on, more than 0. A peer
+            that doesn't read by then is dropped: ``send`` raises WebSocketDisconnectError. None:
+            it is waited for. Default: None.
+        messages_per_second: How many messages the peer may send a second, more than 0. As many as
+            one second brings may come at once, at least one. Over it the connection is closed
+            with 1008. None: any number. Default: None.
     """
 
     subprotocols: Sequence[str]
     allowed_origins: Iterable[str]
     max_message_bytes: int | None
     receive_timeout: float | None
+    send_timeout: float | None
+    messages_per_second: float | None
+
+
+class ServingOptions(Options, total=False):
+    """What ``endpoint``, a route and the router can be told: ``Options``, and what counts.
+
+    The two limits of a route hold for the route, those of a router for all its routes together.
+
+    Attributes:
+        max_connections: How many connections there may be at a time, handshakes included; more
+            are refused with HTTP 503. None: any number. Default: None.
+        max_connections_per_client: How many of them one client address may have; more are
+            refused with HTTP 429. All whose address the server doesn't tell count as one client.
+            None: any number. Default: None.
+    """
+
+    max_connections: int | None
+    max_connections_per_client: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +64,10 @@ class Settings:
     allowed_origins: frozenset[str]
     max_message_bytes: int
     receive_timeout: float | None
+    send_timeout: float | None
+    messages_per_second: float | None
+    max_connections: int | None
+    max_connections_per_client: int | None
 
 
 DEFAULTS: Options = {
@@ -45,34 +75,93 @@ DEFAULTS: Options = {
     "allowed_origins": (),
     "max_message_bytes": 1_048_576,
     "receive_timeout": None,
+    "send_timeout": None,
+    "messages_per_second": None,
+}
+SERVING_DEFAULTS: ServingOptions = {
+    **DEFAULTS,
+    "max_connections": None,
+    "max_connections_per_client": None,
 }
 
 
 def settle(options: Options) -> Settings:
-    """Check options, with the defaults for what is not there.
+    """Check the options of one connection, with the defaults for what is not there.
 
     Raises:
         TypeError: An unknown option, or a value of the wrong type.
         ValueError: A value out of bounds.
     """
-    unknown = [name for name in options if name not in DEFAULTS]
+    counting = [name for name in options if name in SERVING_DEFAULTS and name not in DEFAULTS]
+    if counting:
+        msg = (
+            f"{counting[0]} counts connections, and this is one: it is an option of a route,"
+            " the router and endpoint"
+        )
+        raise TypeError(msg)
+    return _settle({**options}, {**DEFAULTS})
+
+
+def settle_serving(options: ServingOptions) -> Settings:
+    """Check the options of what serves connections.
+
+    Raises:
+        TypeError: An unknown option, or a value of the wrong type.
+        ValueError: A value out of bounds.
+    """
+    return _settle({**options}, {**SERVING_DEFAULTS})
+
+
+def for_routes(options: ServingOptions) -> ServingOptions:
+    """A router's options that are its routes' defaults: what it counts, it counts itself."""
+    kept: Any = {name: value for name, value in options.items() if name in DEFAULTS}
+    found: ServingOptions = kept
+    return found
+
+
+def _settle(options: dict[str, Any], defaults: dict[str, Any]) -> Settings:
+    unknown = [name for name in options if name not in defaults]
     if unknown:
-        msg = f"unknown option {unknown[0]!r} (there are {', '.join(DEFAULTS)})"
+        msg = f"unknown option {unknown[0]!r} (there are {', '.join(defaults)})"
         raise TypeError(msg)
-    merged: dict[str, Any] = {**DEFAULTS, **options}
-    limit = merged["max_message_bytes"]
-    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool)):
-        msg = f"max_message_bytes is an int or None, not {limit!r}"
-        raise TypeError(msg)
-    if limit is not None and limit < 0:
-        msg = f"max_message_bytes is 0 or more, not {limit}"
-        raise ValueError(msg)
+    merged: dict[str, Any] = {**SERVING_DEFAULTS, **options}
+    max_message_bytes = _check_count(merged, "max_message_bytes")
     return Settings(
         check_subprotocols(merged["subprotocols"]),
         check_origins(merged["allowed_origins"]),
-        sys.maxsize if limit is None else limit,
+        sys.maxsize if max_message_bytes is None else max_message_bytes,
         check_timeout(merged["receive_timeout"]),
+        _check_positive(merged, "send_timeout"),
+        _check_positive(merged, "messages_per_second"),
+        _check_count(merged, "max_connections"),
+        _check_count(merged, "max_connections_per_client"),
     )
+
+
+def _check_count(options: dict[str, Any], name: str) -> int | None:
+    count = options[name]
+    if count is None:
+        return None
+    if isinstance(count, bool) or not isinstance(count, int):
+        msg = f"{name} is an int or None, not {count!r}"
+        raise TypeError(msg)
+    if count < 0:
+        msg = f"{name} is 0 or more, not {count}"
+        raise ValueError(msg)
+    return count
+
+
+def _check_positive(options: dict[str, Any], name: str) -> float | None:
+    number = options[name]
+    if number is None:
+        return None
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        msg = f"{name} is a number or None, not {number!r}"
+        raise TypeError(msg)
+    if not 0 < number < math.inf:  # NaN is neither
+        msg = f"{name} is more than 0, or None for no limit, not {number!r}"
+        raise ValueError(msg)
+    return number
 
 
 def check_timeout(timeout: object) -> float | None:

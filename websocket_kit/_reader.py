@@ -115,13 +115,28 @@ class Reader:
         self._scope.deadline = anyio.current_time() + (LAST_WORDS if self.buffer else 0)
         self._change()
 
-    async def stop(self) -> None:
-        """Stop reading, and wait until the server's ``receive`` is free again."""
-        self._stopping = self.over = True
-        self._scope.cancel()
+    def end(self) -> None:
+        """Take it that nothing more is read; for what reads, while the server's is free."""
+        self.over = True
+        self._stopped.set()
+
+    async def stop(self, *, goodbye: bool = False) -> None:
+        """Stop reading, and wait until the server's ``receive`` is free again.
+
+        Args:
+            goodbye: The connection is over for every task: say so as if the peer had left, though
+                what it sent before is not delivered.
+        """
+        self.over = True
+        if goodbye:
+            self.events.clear()
+        else:
+            self._stopping = True
         self._change()
-        if self._running:
-            await self._stopped.wait()
+        if not self._stopped.is_set():
+            self._scope.cancel()
+            if self._running:
+                await self._stopped.wait()
 
     def _change(self) -> None:
         self._changed.set()

@@ -1,7 +1,8 @@
+# pyright: reportPrivateUsage=false
 """Run one handler on one connection and see it to its end.
 
-The router and ``endpoint`` share it: after it the connection is over, and what is left of the
-handler's error is either nothing or something worth a traceback.
+The router and ``endpoint`` share it: who gets to a handler at all, and that after it the connection
+is over, and what is left of the handler's error either nothing or something worth a traceback.
 """
 
 from __future__ import annotations
@@ -9,10 +10,32 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable
 
-from ._channel import Channel, finish, state_of
+from ._channel import Channel, finish, foreign_origin, state_of
+from ._ending import Ending, root
+from ._handling import handling
+from ._handshake import Rejection
 from ._lifecycle import State
+from ._limits import Gate
+from ._logging import client_host, log
+from .errors import WebSocketMessageTooBig, WebSocketTimeoutError
 
-logger = logging.getLogger("websocket_kit")
+
+def let_in(ws: Channel, gates: tuple[Gate, ...]) -> Rejection | None:
+    """Why a handshake may not get to its handler; None if it may, and then it is counted in."""
+    rejection = foreign_origin(ws)
+    if rejection is None and gates:
+        client = client_host(ws.scope)
+        rejection = next(filter(None, (gate.refusal(client) for gate in gates)), None)
+        if rejection is None:
+            for gate in gates:
+                gate.enter(client)
+    return rejection
+
+
+def let_out(ws: Channel, gates: tuple[Gate, ...]) -> None:
+    """Count a connection out that was let in."""
+    for gate in gates:
+        gate.leave(client_host(ws.scope))
 
 
 async def serve(ws: Channel, running: Awaitable[object], name: str, /) -> None:
@@ -26,23 +49,65 @@ async def serve(ws: Channel, running: Awaitable[object], name: str, /) -> None:
     Raises:
         BaseException: What the handler raised, unless it was about the connection only.
     """
-    try:
-        await running
-    except BaseException as error:
-        left_open = state_of(ws) is State.OPEN
-        ending = await finish(ws, error)
-        if ending.then in {"cancel", "raise"}:
-            raise
-        if ending.then == "log":
-            logger.info("%s ended its connection: %s", name, error)
-        elif ending.then == "disconnect" and left_open:
-            logger.warning("%s stopped because another connection's peer left: %s", name, error)
-    else:
-        unanswered = state_of(ws) is State.CONNECTING
-        await finish(ws, None)
-        if unanswered:
-            logger.warning(
-                "%s returned without accepting its connection, which was rejected with HTTP 403;"
-                ' call accept(), or use "async with ws"',
-                name,
-            )
+    handler = ws._handling = handling()
+    with handler:
+        try:
+            await running
+        except BaseException as error:
+            left_open = state_of(ws) is State.OPEN
+            ending = await finish(ws, error)
+            if ending.then in {"cancel", "raise"}:
+                raise
+            _log_ending(ws, name, error, ending, left_open=left_open)
+        else:
+            unanswered = state_of(ws) is State.CONNECTING
+            await finish(ws, None)
+            if unanswered:
+                _log_unanswered(ws, name)
+        finally:
+            ws._handling = None
+
+
+def _log_unanswered(ws: Channel, name: str) -> None:
+    log(
+        logging.WARNING,
+        "unanswered",
+        ws.scope,
+        ": %s returned without accepting its connection, which was rejected with HTTP 403;"
+        ' call accept(), or use "async with ws"',
+        name,
+        handler=name,
+    )
+
+
+# Their texts are the library's own words and numbers; those of other errors may hold what a handler
+# expected, or what a validator of its author's says.
+_SAFE = {WebSocketMessageTooBig, WebSocketTimeoutError}
+
+
+def _log_ending(
+    ws: Channel, name: str, error: BaseException, ending: Ending, *, left_open: bool
+) -> None:
+    if ending.then == "log":
+        only = root(error)
+        log(
+            logging.INFO,
+            "failed",
+            ws.scope,
+            ": %s ended its connection: %s (%s)",
+            name,
+            only if type(only) in _SAFE else ending.reason,
+            type(only).__name__,
+            handler=name,
+            code=ending.code,
+        )
+    elif ending.then == "disconnect" and left_open:
+        log(
+            logging.WARNING,
+            "failed",
+            ws.scope,
+            ": %s stopped because another connection's peer left",
+            name,
+            handler=name,
+            code=ending.code,
+        )

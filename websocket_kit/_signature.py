@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from types import UnionType
 from typing import (
     Annotated,
@@ -24,6 +24,8 @@ from typing import (
     get_origin,
     get_type_hints,
 )
+
+from starlette.websockets import WebSocket as StarletteWebSocket
 
 from ._casting import union_of, unwrap
 from ._channel import MessageTypes
@@ -185,12 +187,15 @@ def read_signature(handler: Handler, names: Mapping[str, Any]) -> Signature:
     for layer in reversed(layers):
         declared.update(getattr(layer, _QUERIES, {}))
     hints = read_hints(handler, name, names)
-    receives, sends = message_types(name, next(iter(parameters), None), hints)
+    first = next(iter(parameters), None)
+    if first is not None and first.kind is inspect.Parameter.KEYWORD_ONLY:
+        first = None  # a route gives the WebSocket by position
+    receives, sends = message_types(name, first, hints)
     inputs = [_read_parameter(name, parameter, hints, declared) for parameter in parameters[1:]]
     unknown = declared.keys() - filled - {parameter.name for parameter in inputs}
     if unknown:
-        first = min(unknown)
-        msg = f"handler {name!r} has no parameter for @query({first!r}): add one named {first!r}"
+        lost = min(unknown)
+        msg = f"handler {name!r} has no parameter for @query({lost!r}): add one named {lost!r}"
         raise InvalidRouteError(msg)
     return Signature(name, receives, sends, tuple(inputs))
 
@@ -267,6 +272,11 @@ def is_websocket(tp: Any) -> bool:
     return tp is WebSocket or get_origin(tp) is WebSocket
 
 
+def is_starlettes(tp: Any) -> bool:
+    """Whether a type is Starlette's WebSocket, which FastAPI's is too."""
+    return isinstance(tp, type) and issubclass(tp, StarletteWebSocket)
+
+
 def _unannotated(tp: Any) -> Any:
     tp = unwrap(tp)
     return unwrap(get_args(tp)[0]) if get_origin(tp) is Annotated else tp
@@ -280,14 +290,15 @@ def message_types(
     Raises:
         InvalidRouteError: There is no such parameter, or it is something else.
     """
-    positional = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
-    if parameter is None or parameter.kind not in positional:
+    several = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    if parameter is None or parameter.kind in several:
         msg = f"handler {name!r} takes no WebSocket: make it the first parameter, 'ws: WebSocket'"
         raise InvalidRouteError(msg)
     tp = hints.get(parameter.name, WebSocket)
     if not is_websocket(tp) and tp is not Any:
+        kind = "Starlette's WebSocket" if is_starlettes(tp) else f"a {type_name(tp)}"
         msg = (
-            f"handler {name!r}: the first parameter, {parameter.name!r}, is a {type_name(tp)}; the"
+            f"handler {name!r}: the first parameter, {parameter.name!r}, is {kind}; the"
             " WebSocket comes first: 'ws: WebSocket', imported from websocket_kit"
         )
         raise InvalidRouteError(msg)
@@ -325,7 +336,16 @@ def _read_parameter(
         kind = type(parameter.default).__name__
         msg = f"{what} has a mark as its default: write '{parameter.name}: Annotated[T, {kind}()]'"
         raise InvalidRouteError(msg)
-    tp, mark = _split_mark(hints.get(parameter.name, MISSING))
+    hint = hints.get(parameter.name, MISSING)
+    foreign = _find_foreign_mark((*_metadata(hint), parameter.default))
+    if foreign is not None:
+        msg = (
+            f"{what} is marked with {foreign}, which a router doesn't know and would read from the"
+            " query: import Query, Header or Cookie from websocket_kit; in FastAPI, @endpoint keeps"
+            " the framework's own injection"
+        )
+        raise InvalidRouteError(msg)
+    tp, mark = _split_mark(hint)
     default = parameter.default
     said = declared.get(parameter.name)
     if said is not None:
@@ -354,6 +374,50 @@ def _split_mark(tp: Any) -> tuple[Any, Mark | None]:
     if mark is None:
         return tp, None
     return (Annotated[(inner, *rest)] if rest else inner), mark
+
+
+# Frameworks whose marks look like ours, and mean something else.
+_FRAMEWORKS = {"fastapi": "FastAPI", "litestar": "Litestar"}
+
+
+def _find_foreign_mark(marks: Iterable[object]) -> str | None:
+    """The name of the first mark that is a framework's."""
+    for mark in marks:
+        kind = mark if isinstance(mark, type) else type(mark)
+        owner = _FRAMEWORKS.get(kind.__module__.partition(".")[0])
+        if owner is not None:
+            return f"{owner}'s {kind.__name__}"
+    return None
+
+
+def _metadata(tp: Any) -> Iterator[object]:
+    """All that Annotated adds to a type, through aliases and unions."""
+    plain = unwrap(tp)
+    if get_origin(plain) is Annotated:
+        yield from plain.__metadata__
+        yield from _metadata(plain.__origin__)
+    elif get_origin(plain) in {Union, UnionType}:
+        for member in get_args(plain):
+            yield from _metadata(member)
+
+
+def check_no_marks(name: str, handler: Any, hints: Mapping[str, Any]) -> None:
+    """Refuse our marks on a handler whose inputs a framework reads.
+
+    Raises:
+        InvalidRouteError: There is one; the framework would read its input from the query.
+    """
+    marked = {key: mark for key, tp in hints.items() if (mark := _split_mark(tp)[1]) is not None}
+    for layer in _layers(handler):
+        marked.update(dict.fromkeys(getattr(layer, _QUERIES, {}), Query()))
+    if marked:
+        key, mark = next(iter(marked.items()))
+        kind = type(mark).__name__
+        msg = (
+            f"handler {name!r}: parameter {key!r} is marked with websocket_kit's {kind}, and under"
+            f" @endpoint the framework reads the inputs: import {kind} from fastapi"
+        )
+        raise InvalidRouteError(msg)
 
 
 def _as_mark(item: object) -> Mark | None:

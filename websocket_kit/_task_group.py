@@ -11,12 +11,12 @@ from typing import Any, cast
 
 import anyio
 import anyio.abc
-from starlette.websockets import WebSocketDisconnect
 
 from ._channel import Channel
-from ._ending import root
+from ._ending import is_goodbye, root
 from ._lifecycle import Call, State
 from ._reader import Reader
+from .errors import WebSocketHandshakeError
 
 
 @asynccontextmanager
@@ -32,9 +32,9 @@ async def run_task_group(ws: Channel, buffer: int) -> AsyncGenerator[anyio.abc.T
         reader.events, ws._leftover = ws._leftover, None
     ws._receive_now = None
 
-    def is_goodbye(error: BaseException) -> bool:
-        """Whether a task has only heard that the peer has left, which the group sees to."""
-        if ws._state is not State.DISCONNECTED or not isinstance(root(error), WebSocketDisconnect):
+    def has_heard(error: BaseException) -> bool:
+        """Whether a task has only heard that the connection is over, which the group sees to."""
+        if not (_is_over(ws) and is_goodbye(root(error))):
             return False
         reader.leave()
         return True
@@ -46,9 +46,9 @@ async def run_task_group(ws: Channel, buffer: int) -> AsyncGenerator[anyio.abc.T
                 async with anyio.create_task_group() as tasks:
                     readers.start_soon(reader.run, tasks.cancel_scope.cancel)
                     try:
-                        yield cast("anyio.abc.TaskGroup", _Tasks(tasks, is_goodbye))
+                        yield cast("anyio.abc.TaskGroup", _Tasks(tasks, has_heard))
                     except Exception as error:
-                        if not is_goodbye(error):
+                        if not has_heard(error):
                             raise
             except Exception as error:  # noqa: BLE001 - raised below, outside the outer group
                 failure = error
@@ -61,9 +61,19 @@ async def run_task_group(ws: Channel, buffer: int) -> AsyncGenerator[anyio.abc.T
             ws._rest()
     if failure is not None:
         only = root(failure)
-        raise only if isinstance(only, WebSocketDisconnect) else failure
-    if ws._state is State.DISCONNECTED:
-        raise ws._disconnect_error() from reader.cause
+        raise only if is_goodbye(only) else failure
+    if _is_over(ws):
+        raise _goodbye(ws) from reader.cause
+
+
+def _is_over(ws: Channel) -> bool:
+    """Whether the peer has left, or the library has ended the connection itself."""
+    return ws._state is State.DISCONNECTED or ws._dropped is not None
+
+
+def _goodbye(ws: Channel) -> WebSocketHandshakeError:
+    gone = ws._state is State.DISCONNECTED
+    return ws._disconnect_error() if gone else ws._illegal(Call.RECEIVE)
 
 
 class _Tasks:
@@ -73,10 +83,10 @@ class _Tasks:
     """
 
     def __init__(
-        self, group: anyio.abc.TaskGroup, is_goodbye: Callable[[BaseException], bool]
+        self, group: anyio.abc.TaskGroup, has_heard: Callable[[BaseException], bool]
     ) -> None:
         self._group: Any = group
-        self._is_goodbye = is_goodbye
+        self._has_heard = has_heard
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._group, name)
@@ -118,7 +128,7 @@ class _Tasks:
         try:
             return await work
         except Exception as error:
-            if unless() or not self._is_goodbye(error):
+            if unless() or not self._has_heard(error):
                 raise
             return None
 

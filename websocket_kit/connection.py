@@ -14,6 +14,7 @@ coroutine, a timer or a lock on that path would cost a third of it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from inspect import isawaitable
@@ -22,6 +23,7 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Generic,
+    Never,
     NoReturn,
     Self,
     cast,
@@ -42,15 +44,15 @@ from ._channel import (
     finish,
     set_up,
 )
-from ._ending import root
-from ._handshake import choose_subprotocol
+from ._ending import is_goodbye, root
+from ._handshake import Rejection, choose_subprotocol
 from ._lifecycle import Call, State
+from ._logging import logger
 from ._options import Options, check_timeout, settle
 from ._task_group import run_task_group
 from .closing import CloseInfo, HeadersLike, check_body, check_close, check_status, encode_headers
 from .errors import (
     InvalidRouteError,
-    WebSocketDisconnectError,
     WebSocketExpectError,
     WebSocketHandshakeError,
     shorten,
@@ -133,7 +135,8 @@ class WebSocket(Channel, Generic[Received, Sent]):
         """Tell whoever uses it as an input's type, as FastAPI does, what is missing."""
         msg = (
             "a websocket_kit.WebSocket is no input: in a Starlette or FastAPI app put @endpoint,"
-            " imported from websocket_kit, between the route decorator and the function"
+            " imported from websocket_kit, between the route decorator and the function; in a"
+            " dependency take starlette.requests.HTTPConnection"
         )
         raise InvalidRouteError(msg)
 
@@ -155,7 +158,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
 
     @property
     def request(self) -> HTTPConnection:
-        """The handshake: headers, query, cookies, client, URL, session, user, state.
+        """The handshake, with its headers, query, cookies, client, URL, session, user and state.
 
         What the server left out of the scope has a default here, and ports are ints.
         """
@@ -190,9 +193,9 @@ class WebSocket(Channel, Generic[Received, Sent]):
         offered = self.scope.get("subprotocols") or ()
         chosen = choose_subprotocol(subprotocol, self._settings.subprotocols, offered)
         await self._receive_connect()
-        if (problem := self._origin_problem()) is not None:
-            await self._end(self._refuse(403))
-            msg = f"cannot accept: {problem}; it was rejected with HTTP 403"
+        if (foreign := self._foreign_origin()) is not None:
+            await self._end(self._refuse(foreign))
+            msg = f"cannot accept: {foreign.text}; it was rejected with HTTP 403"
             raise WebSocketHandshakeError(msg)
         self._check(Call.ACCEPT)  # another task may have answered meanwhile
         # Before the await: were it cancelled half-way, a close is legal whether or not the accept
@@ -203,6 +206,8 @@ class WebSocket(Channel, Generic[Received, Sent]):
         await self._send_event(
             {"type": "websocket.accept", "subprotocol": chosen, "headers": encoded}, Call.ACCEPT
         )
+        if logger.isEnabledFor(logging.DEBUG):
+            self._log_accepted()
 
     async def reject(
         self, status: int = 403, *, body: str | bytes = "", headers: HeadersLike = ()
@@ -234,7 +239,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
         encoded = encode_headers(headers)
         await self._receive_connect()
         self._check(Call.REJECT)  # another task may have answered meanwhile
-        await self._end(self._refuse(status, body, encoded))
+        await self._end(self._refuse(Rejection(status, body, encoded)))
 
     # --------------------------------------------------------------------------- the end
 
@@ -275,7 +280,9 @@ class WebSocket(Channel, Generic[Received, Sent]):
 
         Raises:
             WebSocketHandshakeError: The connection is not open; nothing was sent.
-            WebSocketDisconnectError: The peer has left; the message may not have arrived.
+            WebSocketDisconnectError: The peer has left, or took no message for ``send_timeout`` and
+                was dropped with 3008 (in one more second at most); the message may not have
+                arrived.
             TypeError: It can't be sent; nothing was.
             ValueError: It holds what can't be sent, as a lone surrogate; nothing was sent.
 
@@ -290,6 +297,8 @@ class WebSocket(Channel, Generic[Received, Sent]):
             except BaseException as error:  # noqa: BLE001 - servers raise what they like
                 self._not_sent(error, Call.SEND)
         event = self._outgoing(value)
+        if send is None:  # a limit is on, or a socket that is wrapped has only just opened
+            return await self._send_message(event)
         try:
             await self._asgi_send(event)
         except BaseException as error:  # noqa: BLE001 - servers raise what they like
@@ -300,9 +309,10 @@ class WebSocket(Channel, Generic[Received, Sent]):
     @overload
     async def receive(self, *, timeout: float | None = ...) -> Received: ...
 
+    # For the bare dict, which nothing is said of: dict[str, int] is no dict[Never, Never].
     @overload
     async def receive(
-        self, tp: type[dict[Any, Any]], *, timeout: float | None = ...
+        self, tp: type[dict[Never, Never]], *, timeout: float | None = ...
     ) -> dict[str, Any]: ...
 
     @overload
@@ -328,14 +338,16 @@ class WebSocket(Channel, Generic[Received, Sent]):
             WebSocketMessageTooBig: It is over ``max_message_bytes``. Likewise.
             WebSocketTimeoutError: None came in time. Likewise.
             WebSocketDisconnectError: The peer has left.
-            WebSocketHandshakeError: The connection is not open, or was closed meanwhile.
+            WebSocketHandshakeError: The connection is not open, or was closed meanwhile; as where
+                the peer sent more than ``messages_per_second``, with 1008.
             anyio.BusyResourceError: Another task is receiving.
             TypeError: pydantic doesn't know the type; no message is lost.
 
         If cancelled, no message is lost on servers whose own ``receive`` loses none (granian's
         does, outside ``task_group``).
         """
-        cast_message = self._cast if tp is ... else _casting.caster(tp)
+        # Looking a caster up costs more than all the rest, and str needs none.
+        cast_message = self._cast if tp is ... else None if tp is str else _casting.caster(tp)
         receive = self._receive_now
         if receive is None or timeout is not ...:
             event = await self._receive_slowly(timeout)
@@ -364,7 +376,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
         self,
         message: Sent,
         *,
-        tp: type[dict[Any, Any]],
+        tp: type[dict[Never, Never]],
         recv_first: bool = ...,
         timeout: float | None = ...,
     ) -> dict[str, Any]: ...
@@ -419,9 +431,9 @@ class WebSocket(Channel, Generic[Received, Sent]):
         if recv_first:
             received: Any = await self.receive(tp, timeout=timeout)
             self._check(Call.SEND)
-            await self._send_event(event, Call.SEND)
+            await self._send_message(event)
             return received
-        await self._send_event(event, Call.SEND)
+        await self._send_message(event)
         answer: Any = await self.receive(tp, timeout=timeout)
         return answer
 
@@ -459,7 +471,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
     def iter(self) -> AsyncIterator[Received]: ...
 
     @overload
-    def iter(self, tp: type[dict[Any, Any]]) -> AsyncIterator[dict[str, Any]]: ...
+    def iter(self, tp: type[dict[Never, Never]]) -> AsyncIterator[dict[str, Any]]: ...
 
     @overload
     def iter(self, tp: TypeForm[T]) -> AsyncIterator[T]: ...
@@ -495,13 +507,15 @@ class WebSocket(Channel, Generic[Received, Sent]):
         """
         async for message in self:
             reply = function(message)
-            if isawaitable(reply):
+            if type(reply) is not str and isawaitable(reply):  # asking costs a raw echo
                 reply = await reply
             if reply is not None:
                 try:
                     await self.send(cast("Sent", reply))
-                except WebSocketDisconnectError:
-                    return
+                except WebSocketHandshakeError as error:
+                    if is_goodbye(error):
+                        return
+                    raise
 
     # -------------------------------------------------------------------------- concurrency
 
@@ -597,7 +611,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        """End the connection as the error says; see ``_ending``."""
+        """End the connection: with 1000, or as the error says, which may be absorbed."""
         ending = await finish(self, error)
         if error is None:
             return None
@@ -609,15 +623,16 @@ class WebSocket(Channel, Generic[Received, Sent]):
 class _Messages(AsyncIterator[T]):
     """The iterator of ``async for message in ws``."""
 
-    __slots__ = ("_tp", "_ws")
+    __slots__ = ("_receive", "_tp", "_ws")
 
     def __init__(self, ws: WebSocket[Any, Any], tp: Any) -> None:
         self._ws = ws
+        self._receive: Callable[[Any], Awaitable[T]] = ws.receive
         self._tp = tp
 
     async def __anext__(self) -> T:
         try:
-            return cast("T", await self._ws.receive(self._tp))
+            return await self._receive(self._tp)
         except WebSocketHandshakeError:
             if self._ws.close_info is None:
                 raise

@@ -59,6 +59,10 @@ class WebSocketHandshakeError(WebSocketError):
     connection is as it was.
     """
 
+    # Whether the library had ended the connection itself, for a drain or a limit: the handler could
+    # not know, and to meet it is as ordinary as a goodbye. See _ending.is_goodbye.
+    _goodbye: bool = False
+
 
 class WebSocketDisconnectError(WebSocketHandshakeError, WebSocketDisconnect):
     """The peer, or the transport, has ended the connection.
@@ -74,12 +78,15 @@ class WebSocketDisconnectError(WebSocketHandshakeError, WebSocketDisconnect):
     code: int | None  # type: ignore[assignment]  # Starlette makes up 1005 or 1006 instead
     reason: str
 
-    def __init__(self, code: int | None = None, reason: str = "", *, doing: str = "") -> None:
-        """Make the error; ``doing`` names the call that found out."""
+    def __init__(
+        self, code: int | None = None, reason: str = "", *, doing: str = "", why: str = ""
+    ) -> None:
+        """Make the error; ``doing`` names the call that found out, ``why`` what happened."""
         how = "code unknown" if code is None else f"code {code}"
-        why = f", reason {shorten(reason)}" if reason else ""
+        said = f", reason {shorten(reason)}" if reason else ""
         what = f"cannot {doing}: " if doing else ""
-        text = f"{what}the peer has left ({how}{why}); nothing more can be sent or received"
+        why = why or f"the peer has left ({how}{said})"
+        text = f"{what}{why}; nothing more can be sent or received"
         Exception.__init__(self, text)
         self.code = code
         self.reason = reason
@@ -219,6 +226,11 @@ def shorten(value: object) -> str:
 def cut(text: Text) -> Text:
     """The text itself, at most 100 characters of it."""
     return text[:MAX_SHOWN]
+
+
+def escape(text: str) -> str:
+    """A text in which nothing but printable characters is left, at most 100 of it."""
+    return cut(_printable(cut(text)))
 
 
 def type_name(tp: object) -> str:

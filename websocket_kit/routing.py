@@ -7,6 +7,7 @@ handshake has none.
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,12 +17,15 @@ from starlette.routing import BaseRoute, Match, NoMatchFound, Router
 from typing_extensions import Unpack
 
 from . import server
-from ._channel import finish, foreign_origin, set_up
-from ._inputs import plan_inputs, problems_as_json
-from ._lifespan import run_inside
+from ._channel import refuse, set_up
+from ._draining import DRAINING, Connections
+from ._handshake import Rejection
+from ._inputs import Problem, plan_inputs, problems_as_json
+from ._lifespan import draining, run_inside
+from ._limits import Gate, gates_of
 from ._matching import Matcher, PathPattern, parse_path
-from ._options import Options, settle
-from ._serving import logger, serve
+from ._options import ServingOptions, for_routes, settle_serving
+from ._serving import let_in, let_out, serve
 from ._signature import (
     Cookie,
     Handler,
@@ -33,7 +37,7 @@ from ._signature import (
     read_signature,
 )
 from .connection import WebSocket
-from .errors import InvalidRouteError, WebSocketReject, shorten
+from .errors import InvalidRouteError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
@@ -54,7 +58,12 @@ class WebSocketRoute(BaseRoute):
     """
 
     def __init__(
-        self, path: str, handler: Handler, *, name: str | None = None, **options: Unpack[Options]
+        self,
+        path: str,
+        handler: Handler,
+        *,
+        name: str | None = None,
+        **options: Unpack[ServingOptions],
     ) -> None:
         """Make a route; ``websocket(path)`` does the same as a decorator.
 
@@ -62,7 +71,7 @@ class WebSocketRoute(BaseRoute):
             path: The path, in Starlette's syntax: ``/rooms/{room}``, ``/items/{id:int}``.
             handler: An async function that takes a WebSocket, then its inputs by name.
             name: Its name; None: the handler's.
-            options: See ``Options``.
+            options: See ``ServingOptions``.
 
         Raises:
             InvalidRouteError: It can't work as written.
@@ -76,7 +85,7 @@ class WebSocketRoute(BaseRoute):
         path: str,
         handler: Handler,
         name: str | None,
-        options: Options,
+        options: ServingOptions,
         names: Mapping[str, Any],
     ) -> None:
         if isinstance(cast("object", handler), WebSocketRoute):
@@ -87,22 +96,30 @@ class WebSocketRoute(BaseRoute):
         self.name: str = name or own_name
         signature = self._signature = read_signature(handler, names)
         self._types = check_types(signature.name, signature.receives, signature.sends)
+        self._gates = gates_of(settle_serving(options))
         self._place(path, options)
 
-    def _place(self, path: str, options: Options) -> None:
+    def _place(self, path: str, options: ServingOptions) -> None:
         self.path = path
         self.options = options
-        self._settings = settle(options)
+        self._settings = settle_serving(options)
+        self._connections = Connections()  # while it serves on its own
         self.pattern: PathPattern = parse_path(path)
         self._inputs = plan_inputs(self._signature, path, self.pattern.convertors)
         self._matcher: Matcher[WebSocketRoute] = Matcher()
         self._matcher.add(self.pattern, self)
 
-    def placed(self, prefix: str, defaults: Options) -> WebSocketRoute:
-        """A copy under a prefix, with defaults for the options that are not set."""
+    def placed(
+        self, prefix: str, defaults: ServingOptions, gates: tuple[Gate, ...] = ()
+    ) -> WebSocketRoute:
+        """A copy under a prefix, with defaults for the options that are not set.
+
+        It counts with the original where that counts connections, and in ``gates`` too.
+        """
         route = copy.copy(self)
         path = prefix + self.path if prefix else self.path
         route._place(path, {**defaults, **self.options})
+        route._gates = (*self._gates, *gates)
         return route
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -126,45 +143,69 @@ class WebSocketRoute(BaseRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a connection whose path has matched."""
+        await self._serve(self._connections, scope, receive, send)
+
+    async def _serve(
+        self, connections: Connections, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         ws: WebSocket[Any, Any] = WebSocket.__new__(WebSocket)
         set_up(ws, scope, receive, send, self._types, self._settings)
-        problem = foreign_origin(ws)
-        if problem is not None:
-            logger.warning("%s: rejected with HTTP 403: %s", self._signature.name, problem)
-            await finish(ws, WebSocketReject(403))
+        rejection = DRAINING if connections.draining else let_in(ws, self._gates)
+        if rejection is not None:
+            await refuse(ws, rejection)
             return
-        inputs, problems = self._inputs.read(scope)
-        if problems:
-            headers = {"content-type": "application/json"}
-            await finish(ws, WebSocketReject(400, problems_as_json(problems), headers))
-            return
-        await serve(ws, self.handler(ws, **inputs), self._signature.name)
+        connections.add(ws)
+        try:
+            inputs, problems = self._inputs.read(scope)
+            if problems:
+                await refuse(ws, _bad_inputs(problems))
+            else:
+                await serve(ws, self.handler(ws, **inputs), self._signature.name)
+            if connections.draining:
+                await connections.leave(ws)
+        finally:
+            connections.discard(ws)
+            if self._gates:
+                let_out(ws, self._gates)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve as an ASGI app of one route."""
-        await _serve(self._matcher, None, self, scope, receive, send)
+        lifespan = draining(None, self._connections.close_all)
+        await _serve(self, self._matcher, self._connections, lifespan, scope, receive, send)
 
     def __repr__(self) -> str:
         """The path and the name."""
         return f"WebSocketRoute({self.path!r}, name={self.name!r})"
 
 
+def _bad_inputs(problems: list[Problem]) -> Rejection:
+    where = {".".join(map(str, problem.loc)) for problem in problems}
+    return Rejection(
+        400,
+        problems_as_json(problems),
+        [(b"content-type", b"application/json")],
+        text=f"bad or missing inputs: {', '.join(sorted(where))}",
+        level=logging.INFO,
+    )
+
+
 def websocket(
-    path: str, *, name: str | None = None, **options: Unpack[Options]
+    path: str, *, name: str | None = None, **options: Unpack[ServingOptions]
 ) -> Callable[[Handler], WebSocketRoute]:
     """Make a route of a handler, to be registered later: ``app.include(route)``.
 
     Args:
         path: The path, in Starlette's syntax: ``/rooms/{room}``, ``/items/{id:int}``.
         name: The route's name; None: the handler's.
-        options: See ``Options``.
+        options: See ``ServingOptions``.
 
     Raises:
         InvalidRouteError: It can't work as written.
         TypeError: An unknown option, or one of the wrong type.
         ValueError: An option out of bounds.
     """
-    settle(options)
+    _check_path(path)
+    settle_serving(options)
 
     def decorate(handler: Handler) -> WebSocketRoute:
         route = WebSocketRoute.__new__(WebSocketRoute)
@@ -172,6 +213,14 @@ def websocket(
         return route
 
     return decorate
+
+
+def _check_path(path: object) -> None:
+    """Refuse ``@websocket`` without parentheses, which would register nothing."""
+    if not isinstance(path, str):
+        given = getattr(path, "__qualname__", repr(path))
+        msg = f'the path is missing: write @websocket("/path") above {given!r}'
+        raise TypeError(msg)
 
 
 class WebSocketRouter:
@@ -182,7 +231,7 @@ class WebSocketRouter:
         routes: Iterable[WebSocketRoute] = (),
         *,
         lifespan: Lifespan[Any] | None = None,
-        **options: Unpack[Options],
+        **options: Unpack[ServingOptions],
     ) -> None:
         """Make a router.
 
@@ -190,20 +239,54 @@ class WebSocketRouter:
             routes: Routes to begin with.
             lifespan: What to run around serving, as in Starlette: called with the router, it
                 gives an async context manager, and that a dict of state or None.
-            options: The defaults of its routes; see ``Options``.
+            options: The defaults of its routes; see ``ServingOptions``.
 
         Raises:
             InvalidRouteError: Two routes match the same.
             TypeError: An unknown option, or one of the wrong type.
             ValueError: An option out of bounds.
         """
-        settle(options)
-        self._options = options
-        self._lifespan = lifespan
+        self._gates = gates_of(settle_serving(options))
+        self._options = for_routes(options)
+        self._connections = Connections()
+        self._lifespan = draining(lifespan, self._connections.close_all)
         self._routes: list[WebSocketRoute] = []
         self._matcher: Matcher[WebSocketRoute] = Matcher()
         for route in routes:
             self.include(route)
+
+    @property
+    def connections(self) -> frozenset[WebSocket[Any, Any]]:
+        """The connections that are open now, through routes of this router.
+
+        A snapshot: it stays as it is while connections come and go, so it can be gone through
+        with an ``await`` in the loop. A connection in it may be over by then.
+        """
+        return self._connections.opened()
+
+    async def close_all(self, code: int = 1012, reason: str = "", grace: float = 5.0) -> None:
+        """Close every connection, and wait until their handlers have ended.
+
+        Until it returns, handshakes that go on and new ones are answered with HTTP 503;
+        afterwards new ones are welcome again. What a handler calls next raises
+        WebSocketHandshakeError, which the router absorbs like a disconnect; a ``task_group`` ends
+        as if the peer had left. A handler that waits for a message, and is not told by its server
+        within a second, gets the error then (on trio it is cancelled).
+
+        Runs by itself when the router's lifespan ends, and under ``run()`` when it is told to
+        stop. Called by a handler, it waits for all others.
+
+        Args:
+            code: The close code for those that are open.
+            reason: The close reason, cut to 123 bytes of UTF-8.
+            grace: Seconds to wait for the handlers; what is left is cancelled, and waited for 2
+                seconds more at most.
+
+        Raises:
+            ValueError: The code may not be sent, or ``grace`` is negative. None was closed.
+            TypeError: ``grace`` is no number. None was closed.
+        """
+        await self._connections.close_all(code, reason, grace)
 
     @property
     def routes(self) -> list[WebSocketRoute]:
@@ -211,15 +294,17 @@ class WebSocketRouter:
         return list(self._routes)
 
     def websocket(
-        self, path: str, *, name: str | None = None, **options: Unpack[Options]
+        self, path: str, *, name: str | None = None, **options: Unpack[ServingOptions]
     ) -> Callable[[Handler], WebSocketRoute]:
         """Make a route of a handler and register it at once; else as ``websocket``."""
-        settle(options)
+        _check_path(path)
+        settle_serving(options)
 
         def decorate(handler: Handler) -> WebSocketRoute:
             route = WebSocketRoute.__new__(WebSocketRoute)
             names = names_around()
-            route._build(path, handler, name, {**self._options, **options}, names)
+            route._build(path, handler, name, options, names)
+            route = route.placed("", self._options, self._gates)
             self._add(route)
             return route
 
@@ -248,7 +333,7 @@ class WebSocketRouter:
             msg = f"prefix {prefix!r} must begin with a slash and not end with one"
             raise InvalidRouteError(msg)
         routes = other.routes if isinstance(other, WebSocketRouter) else [other]
-        placed = [route.placed(prefix, self._options) for route in routes]
+        placed = [route.placed(prefix, self._options, self._gates) for route in routes]
         matcher: Matcher[WebSocketRoute] = Matcher()
         for route in (*self._routes, *placed):  # on the side, so that it is all or nothing
             matcher.add(route.pattern, route)
@@ -274,7 +359,7 @@ class WebSocketRouter:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve: WebSocket paths, lifespan, and for HTTP a 426 or 404."""
-        await _serve(self._matcher, self._lifespan, self, scope, receive, send)
+        await _serve(self, self._matcher, self._connections, self._lifespan, scope, receive, send)
 
     def wrap(self, app: Callable[..., Awaitable[object]]) -> ASGIApp:
         """An app that takes the WebSocket paths it knows and hands all else to another app.
@@ -292,7 +377,7 @@ class WebSocketRouter:
             if scope["type"] == "websocket":
                 if not await self._serve_known(scope, receive, send):
                     await _serve_elsewhere(app, scope, receive, send)
-            elif scope["type"] == "lifespan" and self._lifespan is not None:
+            elif scope["type"] == "lifespan":
                 await run_inside(app, self._lifespan, self, scope, receive, send)
             else:
                 await app(scope, receive, send)
@@ -300,10 +385,13 @@ class WebSocketRouter:
         return wrapped
 
     async def _serve_known(self, scope: Scope, receive: Receive, send: Send) -> bool:
-        return await _serve_websocket(self._matcher, scope, receive, send)
+        return await _serve_websocket(self._matcher, self._connections, scope, receive, send)
 
     def run(self, host: str = "127.0.0.1", port: int = 8000, **uvicorn_options: Any) -> None:
         """Serve with uvicorn until interrupted; says where once it listens.
+
+        Told to stop, by SIGTERM or Ctrl+C, it closes its connections as ``close_all`` does, in
+        four fifths of ``timeout_graceful_shutdown``.
 
         Args:
             host: The address to listen on.
@@ -315,22 +403,31 @@ class WebSocketRouter:
             SystemExit: uvicorn is missing, or a WebSocket implementation for it, with the line
                 that installs them; or the server could not start.
         """
-        server.run(self, host=host, port=port, scheme="ws", **uvicorn_options)
+        server.run(self, host=host, port=port, scheme="ws", drain=self.close_all, **uvicorn_options)
 
 
 def route_path(scope: Scope) -> str:
     """The path below where the app is mounted.
 
     ``path`` holds ``root_path`` in front (ASGI specification, "HTTP Connection Scope"), though not
-    on every server.
+    on every server. There a mount of Starlette's, which adds its own path to ``root_path`` and
+    keeps the server's as ``app_root_path``, stands in ``path`` alone.
     """
     path: str = scope["path"]
     root: str = (scope.get("root_path") or "").rstrip("/")
-    return path[len(root) :] if root and (path + "/").startswith(root + "/") else path
+    servers: str = (scope.get("app_root_path") or "").rstrip("/")
+    for prefix in (root, root.removeprefix(servers)):
+        if prefix and (path + "/").startswith(prefix + "/"):
+            return path[len(prefix) :]
+    return path
 
 
 async def _serve_websocket(
-    matcher: Matcher[WebSocketRoute], scope: Scope, receive: Receive, send: Send
+    matcher: Matcher[WebSocketRoute],
+    connections: Connections,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
 ) -> bool:
     """Serve a connection whose path is known; False, and nothing done, if it isn't."""
     found = matcher.find(route_path(scope))
@@ -340,23 +437,24 @@ async def _serve_websocket(
     if params or "path_params" in scope:
         scope["path_params"] = {**scope.get("path_params", {}), **params}
     scope["endpoint"] = route.handler
-    await route.handle(scope, receive, send)
+    await route._serve(connections, scope, receive, send)
     return True
 
 
 async def _serve(
-    matcher: Matcher[WebSocketRoute],
-    lifespan: Lifespan[Any] | None,
     app: object,
+    matcher: Matcher[WebSocketRoute],
+    connections: Connections,
+    lifespan: Lifespan[Any],
     scope: Scope,
     receive: Receive,
     send: Send,
 ) -> None:
     """Serve as an ASGI app on its own."""
     if scope["type"] == "websocket":
-        if not await _serve_websocket(matcher, scope, receive, send):
+        if not await _serve_websocket(matcher, connections, scope, receive, send):
             ws = WebSocket[str](scope, receive, send)
-            await finish(ws, WebSocketReject(404))
+            await refuse(ws, Rejection(404, text="no route has this path", level=logging.INFO))
     elif scope["type"] == "lifespan":
         await Router(lifespan=lifespan).lifespan({**scope, "app": app}, receive, send)
     elif scope["type"] == "http":
@@ -399,6 +497,7 @@ async def _serve_elsewhere(
     except _NO_SUCH_PROTOCOL as error:
         if touched:
             raise
-        path = shorten(scope["path"])
-        logger.warning("no WebSocket route for %s, and the wrapped app says: %s", path, error)
-        await finish(WebSocket[str](scope, receive, send), WebSocketReject(404))
+        # Its text is the app's own, and may hold anything.
+        why = f"no route has this path, and the wrapped app raised {type(error).__name__} at it"
+        ws = WebSocket[str](scope, receive, send)
+        await refuse(ws, Rejection(404, text=why, level=logging.WARNING))

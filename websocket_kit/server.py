@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import anyio
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
+    import uvicorn
     from starlette.types import ASGIApp
 
 __all__ = ["run"]
 
 # uvicorn itself waits for handlers of open connections for ever.
 GRACEFUL_SHUTDOWN_TIMEOUT = 5
+# What is left of it after the drain is for what the drain has cancelled.
+DRAIN_SHARE = 0.8
+# How often to look for a second Ctrl+C, in seconds: as often as uvicorn does.
+TICK = 0.1
+
+
+class Drain(Protocol):
+    """What ``WebSocketRouter.close_all`` is."""
+
+    async def __call__(self, *, grace: float) -> None:
+        """Close all connections, in so many seconds."""
+        ...
 
 
 def run(
@@ -22,6 +38,7 @@ def run(
     host: str = "127.0.0.1",
     port: int = 8000,
     scheme: Literal["http", "ws"] = "http",
+    drain: Drain | None = None,
     **uvicorn_options: Any,
 ) -> None:
     """Serve an ASGI app until it is interrupted; says where once it listens.
@@ -31,6 +48,8 @@ def run(
         host: The address to listen on.
         port: The port to listen on; 0: any that is free.
         scheme: What to say it serves, without the "s" that TLS adds.
+        drain: A router's ``close_all``, to be called before the server stops; a second Ctrl+C cuts
+            it short.
         uvicorn_options: More options of ``uvicorn.Config``. Unless given,
             ``timeout_graceful_shutdown`` is 5 seconds.
 
@@ -55,6 +74,29 @@ def run(
         msg = "run() serves in this process: for reload and workers use 'uvicorn module:app'"
         raise ValueError(msg)
 
+    options: dict[str, Any] = {
+        "timeout_graceful_shutdown": GRACEFUL_SHUTDOWN_TIMEOUT,
+        **uvicorn_options,
+    }
+    server = _make_server(uvicorn.Config(app, host=host, port=port, **options), scheme, drain)
+    try:
+        server.run()
+    except KeyboardInterrupt:  # uvicorn has shut down already, and raises it once more
+        return
+    except SystemExit:  # uvicorn's way to say that it could not start
+        if server.started:
+            raise
+    if not server.started:
+        sys.exit(
+            f"could not serve on {host}:{port}; uvicorn's log says why (if the port is taken,"
+            " choose another: port=, or --port on the command line)"
+        )
+
+
+def _make_server(config: uvicorn.Config, scheme: str, drain: Drain | None) -> uvicorn.Server:
+    """A uvicorn server that says where it listens, and drains before it stops."""
+    import uvicorn  # noqa: PLC0415 - optional, and here by now
+
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -64,17 +106,32 @@ def run(
                     where = _address(scheme + secure, listening.getsockname())
                     print(f"Serving on {where} (Ctrl+C stops it)", flush=True)  # noqa: T201 - its job
 
-    options: dict[str, Any] = {
-        "timeout_graceful_shutdown": GRACEFUL_SHUTDOWN_TIMEOUT,
-        **uvicorn_options,
-    }
-    server = Server(uvicorn.Config(app, host=host, port=port, **options))
-    try:
-        server.run()
-    except KeyboardInterrupt:  # uvicorn has shut down already, and raises it once more
-        return
-    if not server.started:
-        sys.exit(f"could not serve on {host}:{port}; uvicorn's log says why")
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            if drain is not None:
+                for server in getattr(self, "servers", []):  # nobody new meanwhile
+                    server.close()
+                timeout = self.config.timeout_graceful_shutdown or GRACEFUL_SHUTDOWN_TIMEOUT
+                await _until(lambda: self.force_exit, drain, grace=timeout * DRAIN_SHARE)
+            await super().shutdown(sockets)
+
+        def _log_started_message(self, listeners: Any) -> None:
+            """Leave it to the line above, which knows the scheme; the rest of the log stays."""
+
+    return Server(config)
+
+
+async def _until(is_enough: Callable[[], bool], drain: Drain, *, grace: float) -> None:
+    """Drain, unless it is enough before."""
+    async with anyio.create_task_group() as tasks:
+
+        async def drain_then_stop() -> None:
+            await drain(grace=grace)
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(drain_then_stop)
+        while not is_enough():  # noqa: ASYNC110 - uvicorn sets a flag and no event
+            await anyio.sleep(TICK)
+        tasks.cancel_scope.cancel()
 
 
 def _address(scheme: str, name: Any) -> str:

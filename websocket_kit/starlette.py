@@ -11,12 +11,14 @@ from starlette.websockets import WebSocket as StarletteWebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 from typing_extensions import TypeForm, TypeVar, Unpack
 
-from ._channel import MessageTypes, finish, follow, foreign_origin, set_up
+from ._channel import MessageTypes, follow, refuse, set_up
 from ._lifecycle import Call, State, explain
-from ._options import Options, Settings, settle
+from ._limits import gates_of
+from ._options import Options, ServingOptions, Settings, settle, settle_serving
 from ._reader import Event
-from ._serving import logger, serve
+from ._serving import let_in, let_out, serve
 from ._signature import (
+    check_no_marks,
     check_types,
     handler_name,
     is_websocket,
@@ -25,7 +27,6 @@ from ._signature import (
     read_hints,
 )
 from .connection import Sendable, WebSocket
-from .errors import WebSocketReject
 
 __all__ = ["endpoint", "wrap"]
 
@@ -125,17 +126,18 @@ def endpoint(handler: Endpoint, /) -> Endpoint: ...
 
 
 @overload
-def endpoint(**options: Unpack[Options]) -> Callable[[Endpoint], Endpoint]: ...
+def endpoint(**options: Unpack[ServingOptions]) -> Callable[[Endpoint], Endpoint]: ...
 
 
 def endpoint(
-    handler: Endpoint | None = None, /, **options: Unpack[Options]
+    handler: Endpoint | None = None, /, **options: Unpack[ServingOptions]
 ) -> Endpoint | Callable[[Endpoint], Endpoint]:
     """Give a Starlette or FastAPI endpoint our WebSocket; bare, or with options.
 
     The framework keeps its own routing and injection: ``Depends``, ``Query`` and path parameters
     work as ever. The connection is checked before (its Origin) and ended after the handler as the
-    router does it. An error in a dependency never reaches it.
+    router does it. An error in a dependency never reaches it. It goes below the framework's own
+    decorator::
 
         @app.websocket("/rooms/{room}")
         @endpoint
@@ -144,14 +146,14 @@ def endpoint(
     Args:
         handler: An async function with a parameter annotated as our WebSocket, or else with the
             WebSocket first.
-        options: See ``Options``.
+        options: See ``ServingOptions``.
 
     Raises:
         InvalidRouteError: The handler can't be one.
         TypeError: An unknown option, or one of the wrong type.
         ValueError: An option out of bounds.
     """
-    settings = settle(options)
+    settings = settle_serving(options)
     names = names_around()
     if handler is not None:
         return _make_endpoint(handler, settings, names)
@@ -161,6 +163,7 @@ def endpoint(
 def _make_endpoint(handler: Endpoint, settings: Settings, names: Mapping[str, Any]) -> Endpoint:
     name = handler_name(handler)
     hints = read_hints(handler, name, names)
+    check_no_marks(name, handler, hints)
     signature = inspect.signature(handler)
     parameters = list(signature.parameters.values())
     chosen = next(
@@ -169,20 +172,23 @@ def _make_endpoint(handler: Endpoint, settings: Settings, names: Mapping[str, An
     )
     types = check_types(name, *message_types(name, chosen, hints))
     key = chosen.name if chosen is not None else ""
+    by_name = chosen is not parameters[0] or parameters[0].kind is inspect.Parameter.KEYWORD_ONLY
+    gates = gates_of(settings)
 
     @functools.wraps(handler)
     async def run(*args: Any, **inputs: Any) -> None:
         # Starlette gives the socket by position, FastAPI everything by name.
         socket, *rest = args or (inputs.pop(key),)
         ws = _wrap(socket, types, settings)
-        problem = foreign_origin(ws)
-        if problem is not None:
-            logger.warning("%s: rejected with HTTP 403: %s", name, problem)
-            await finish(ws, WebSocketReject(403))
-        elif chosen is parameters[0]:
-            await serve(ws, handler(ws, *rest, **inputs), name)
-        else:
-            await serve(ws, handler(**{key: ws}, **inputs), name)
+        rejection = let_in(ws, gates)
+        if rejection is not None:
+            await refuse(ws, rejection)
+            return
+        try:
+            running = handler(**{key: ws}, **inputs) if by_name else handler(ws, *rest, **inputs)
+            await serve(ws, running, name)
+        finally:
+            let_out(ws, gates)
 
     # What the framework reads: a socket of its own where ours is asked for, and no annotation
     # left a string, which it would look up here.

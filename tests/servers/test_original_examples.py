@@ -5,10 +5,13 @@ from __future__ import annotations
 import functools
 import os
 import queue
+import re
 import runpy
 import signal
+import socket
 import subprocess
 import sys
+import textwrap
 import threading
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -314,14 +317,50 @@ def test_ctrl_c_ends_a_run_and_the_connections_it_serves() -> None:
         assert goodbye(client)[0] == 1012
 
 
+def test_run_says_once_where_it_serves_and_leaves_the_rest_of_the_log() -> None:
+    ended = run_to_the_end(
+        """
+        import contextlib, signal
+        from websocket_kit import WebSocketRouter
+
+        @contextlib.asynccontextmanager
+        async def lifespan(app):
+            signal.raise_signal(signal.SIGINT)  # it stops as soon as it serves
+            yield
+
+        WebSocketRouter(lifespan=lifespan).run(port=0)
+        """
+    )
+    assert ended.returncode == 0
+    assert re.findall(r".*127\.0\.0\.1.*", ended.stdout + ended.stderr) == ended.stdout.splitlines()
+    assert re.fullmatch(r"Serving on ws://127\.0\.0\.1:\d+ \(Ctrl\+C stops it\)\n", ended.stdout)
+    assert "Application startup complete." in ended.stderr
+
+
+def test_run_on_a_port_that_is_taken_says_how_to_choose_another() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = run_to_the_end(
+            f"from websocket_kit import WebSocketRouter; WebSocketRouter().run(port={port})"
+        )
+    assert ended.returncode == 1
+    assert "address already in use" in ended.stderr  # uvicorn's own line
+    assert f"could not serve on 127.0.0.1:{port}" in ended.stderr
+    assert "--port" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def run_without(*modules: str) -> subprocess.CompletedProcess[str]:
     """Run an app in a process that can't import these modules."""
-    program = (
+    return run_to_the_end(
         f"import sys; sys.modules.update(dict.fromkeys({modules!r}))\n"
         "from websocket_kit import WebSocketRouter; WebSocketRouter().run(port=0)"
     )
+
+
+def run_to_the_end(program: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", textwrap.dedent(program)],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, assert_type
+from typing import Annotated, Any, assert_type
 
 from fastapi import Depends, FastAPI
 from fastapi import WebSocket as FastAPIWebSocket
@@ -50,7 +50,10 @@ def make(scope: Scope, receive: Receive, send: Send) -> None:
         allowed_origins="*",
         max_message_bytes=None,
         receive_timeout=1.5,
+        send_timeout=1.5,
+        messages_per_second=0.5,
     )
+    WebSocket(scope, receive, send, max_connections=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     WebSocket(scope, receive, send, max_messages=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     WebSocket(scope, receive, send, receive_timeout="1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
@@ -171,3 +174,15 @@ endpoint(max_messages=1)  # type: ignore[call-overload]  # pyright: ignore[repor
 def goodbye(error: WebSocketDisconnectError) -> None:
     assert_type(error.code, int | None)
     assert_type(error.reason, str)
+
+
+# ----------------------------------------------------------------------------- who is there
+
+
+async def who_is_there() -> None:
+    app = WebSocketRouter(max_connections=1000, max_connections_per_client=None)
+    websocket("/", max_connections=1, messages_per_second=5)
+    endpoint(max_connections=1)
+    assert_type(app.connections, frozenset[WebSocket[Any, Any]])
+    assert_type(await app.close_all(code=1001, reason="bye", grace=2.5), None)
+    await app.close_all(grace=None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

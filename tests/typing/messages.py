@@ -42,6 +42,7 @@ async def receive(ws: WebSocket) -> None:
     assert_type(await ws.receive(tp=Join | Say), Join | Say)
     assert_type(await ws.receive(list[int]), list[int])
     assert_type(await ws.receive(dict), dict[str, Any])
+    assert_type(await ws.receive(dict[str, int]), dict[str, int])
     assert_type(await ws.receive(Literal["yes", "no"]), Literal["yes", "no"])
     assert_type(await ws.receive(Annotated[int, Field(gt=0)]), int)
     assert_type(await ws.receive(None), None)
@@ -65,6 +66,8 @@ async def receive_typed(ws: WebSocket[Join | Say, Event]) -> None:
         assert_type(either, int | None)
     async for record in ws.iter(dict):
         assert_type(record, dict[str, Any])
+    async for counts in ws.iter(dict[str, int]):
+        assert_type(counts, dict[str, int])
 
 
 # -------------------------------------------------------------------------------------- sending
@@ -96,6 +99,7 @@ async def converse(ws: WebSocket[Say, Event], event: Event) -> None:
     assert_type(await ws.pair(event, tp=int), int)
     assert_type(await ws.pair(event, tp=Join | Say, recv_first=True, timeout=1), Join | Say)
     assert_type(await ws.pair(event, tp=dict), dict[str, Any])
+    assert_type(await ws.pair(event, tp=dict[str, int]), dict[str, int])
     assert_type(await ws.expect("hi"), None)
     await ws.expect(5, timeout=None)
     await ws.pair("text")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]

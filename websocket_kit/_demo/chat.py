@@ -101,7 +101,7 @@ async def chat(
                 if isinstance(message, Say):
                     broadcast(room, Said(name=member.name, text=message.text))
                 else:
-                    broadcast(room, IsTyping(name=member.name))
+                    broadcast(room, IsTyping(name=member.name), but=member)
                 await checkpoint()  # a burst is no reason to let go of those who keep up
     raise WebSocketClose(CloseCode.TRY_AGAIN_LATER, "you read too slowly")
 
@@ -112,9 +112,11 @@ async def deliver(member: Member, ws: WebSocket[ClientMessage, ServerMessage]) -
         await ws.send(message)
 
 
-def broadcast(room: str, message: ServerMessage) -> None:
-    """Put a message into every outbox of a room; whoever's is full is let go."""
+def broadcast(room: str, message: ServerMessage, but: Member | None = None) -> None:
+    """Put a message into every outbox of a room but one; whoever's is full is let go."""
     for member in rooms[room].values():
+        if member is but:
+            continue
         try:
             member.outbox.send_nowait(message)
         except anyio.WouldBlock:

@@ -186,12 +186,15 @@ class _Connection(AbstractAsyncContextManager[Peer]):
         """Do the handshake."""
         __tracebackhide__ = True
         server = self._server = Server(self._profile, self._scope, buffer=self._buffer)
+        server.held = True
         app = self._app
         running = self._running = Running(lambda: app(server.scope, server.receive, server.send))
         running.on_end(lambda: server.finish(crashed=running.error is not None))
         peer = self._peer = Peer(server, running, self._timeout, strict=self._strict)
         try:
             rejection = await peer.answered()
+            server.held = False
+            server.notify()
             if rejection is None:
                 return peer
             await self._see_out(self._timeout)

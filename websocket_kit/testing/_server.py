@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import anyio
-from anyio.lowlevel import checkpoint
+from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint
 from starlette.datastructures import Headers
 
 from websocket_kit.closing import MAX_REASON_BYTES, CloseInfo, cut_reason, is_sendable_code
@@ -73,6 +73,8 @@ class Server:
         has_left: Whether the app may have been told so, by a fault too.
         buffer: How many messages may wait while the peer is stalled.
         stalled: Whether the peer has stopped reading.
+        held: Whether accept waits for the test to have its peer, so that what the test does first
+            comes before what the app does next.
         complaints: What the app did that ASGI doesn't allow.
         transcript: All events so far.
     """
@@ -87,7 +89,7 @@ class Server:
         self.rejection: Rejection | None = None
         self.end: CloseInfo | None = None
         self.gone = self.has_left = False
-        self.stalled = False
+        self.stalled = self.held = False
         self.complaints: list[str] = []
         self.transcript = Transcript()
         self._faults: deque[BaseException | None] = deque()
@@ -103,7 +105,8 @@ class Server:
 
     async def receive(self) -> Event:
         """ASGI's ``receive``."""
-        await checkpoint()
+        if self._coming:  # is had even with no time left, as from a server's queue
+            await cancel_shielded_checkpoint()
         try:
             await self.until(lambda: bool(self._coming))
         except anyio.get_cancelled_exc_class():
@@ -129,11 +132,7 @@ class Server:
         kind = str(event.get("type")).removeprefix("websocket.")
         if kind not in _LEGAL[self._state]:
             self._refuse(f"{shorten(event.get('type'))} {_WHILE[self._state]}")
-        if kind == "send":
-            await self._room()
-            if self._faults and (fault := self._faults.popleft()) is not None:
-                self.has_left = True
-                raise fault
+        await self._hinder(event)
         if self.gone and self._state == "open":
             if self.profile.send_to_gone == "raises":
                 msg = "the peer is gone"
@@ -144,11 +143,19 @@ class Server:
         if not event.get("more_body"):
             self._state = _AFTER.get((self._state, kind), self._state)
         self.notify()
+        if kind == "accept":
+            await self.until(lambda: not self.held)
 
-    async def _room(self) -> None:
+    async def _hinder(self, event: Event) -> None:
+        """Keep a legal event back: a message waits for room, and one that is to fail raises."""
+        if event["type"] != "websocket.send":
+            return
         await self.until(
             lambda: self.gone or len(self.inbox) < (self.buffer if self.stalled else MAX_WAITING)
         )
+        if self._faults and (fault := self._faults.popleft()) is not None:
+            self.has_left = True
+            raise fault
 
     def _refuse(self, what: str) -> None:
         self.complaints.append(f"ASGI does not allow {what}")

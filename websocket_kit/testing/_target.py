@@ -12,7 +12,14 @@ from starlette.websockets import WebSocket as StarletteWebSocket
 from websocket_kit._channel import set_up
 from websocket_kit._options import settle
 from websocket_kit._serving import serve
-from websocket_kit._signature import MISSING, check_types, handler_name, read_hints, read_signature
+from websocket_kit._signature import (
+    MISSING,
+    check_types,
+    handler_name,
+    is_starlettes,
+    read_hints,
+    read_signature,
+)
 from websocket_kit.connection import WebSocket
 
 if TYPE_CHECKING:
@@ -84,7 +91,7 @@ def _call_handler(handler: Any, inputs: Mapping[str, Any], names: Mapping[str, A
     hints = read_hints(handler, name, names)
     # @endpoint says what it takes in its signature only: its annotations are the function's.
     if parameters and any(
-        map(_is_starlettes, (hints.get(parameters[0].name), parameters[0].annotation))
+        map(is_starlettes, (hints.get(parameters[0].name), parameters[0].annotation))
     ):
         known = {parameter.name: parameter.default for parameter in parameters[1:]}
         given = _fill_in(name, known, inputs)
@@ -129,7 +136,3 @@ def _fill_in(name: str, known: Mapping[str, Any], inputs: Mapping[str, Any]) -> 
         msg = f"handler {name!r} needs the input {missing[0]!r}: connect(..., {missing[0]}=...)"
         raise TypeError(msg)
     return given
-
-
-def _is_starlettes(tp: Any) -> bool:
-    return isinstance(tp, type) and issubclass(tp, StarletteWebSocket)

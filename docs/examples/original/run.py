@@ -1,6 +1,6 @@
 """Serve an application with ``app.run()`` and its options.
 
-Needs uvicorn and websockets: ``pip install 'websocket-kit[server]'``.
+Needs uvicorn and websockets, which the extra ``server`` installs.
 
 ``host`` and ``port`` say where to listen; every other keyword goes to uvicorn as it is. To restart
 on changes or run several processes, use uvicorn's own command: ``uvicorn run:app --reload``.

@@ -258,7 +258,7 @@ const received = {
     notice(nameTag(name), " left");
   },
   typing({ name }) {
-    if (name !== you) setTyping(name, true);
+    setTyping(name, true);
   },
   said({ name, text }) {
     if (name === you) unconfirmed.shift();

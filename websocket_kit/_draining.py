@@ -1,0 +1,112 @@
+"""The connections a router serves, and how they all come to an end at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+
+from ._channel import cancel_handler, drop, free_receiver, hang_up, is_own
+from ._handshake import Rejection
+from ._logging import logger
+from ._options import check_timeout
+from .closing import check_close
+from .connection import WebSocket
+
+# How long a server may take to wake a receive once it has closed, in seconds.
+WAKING_TIMEOUT = 1.0
+# How long a handler that is cancelled may take to end, in seconds.
+CANCELLED_TIMEOUT = 2.0
+
+WHY = "the server closes its connections"
+DRAINING = Rejection(503, text=WHY)
+
+
+class Connections:
+    """The connections that are being served, from the handshake until the handler has ended.
+
+    Attributes:
+        draining: How many calls are closing them; while there is one, new ones are refused.
+    """
+
+    __slots__ = ("_changed", "_hanging_up", "_served", "draining")
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._served: set[WebSocket[Any, Any]] = set()
+        self.draining = 0
+        self._hanging_up: dict[WebSocket[Any, Any], anyio.Event] = {}
+        self._changed: anyio.Event | None = None  # there while somebody waits for it
+
+    def opened(self) -> frozenset[WebSocket[Any, Any]]:
+        """Those that are open."""
+        return frozenset(ws for ws in self._served if ws.open)
+
+    def add(self, ws: WebSocket[Any, Any]) -> None:
+        """Count a connection in, before its handler runs."""
+        self._served.add(ws)
+
+    async def leave(self, ws: WebSocket[Any, Any]) -> None:
+        """Keep its server from ending a connection that is just being closed."""
+        hung_up = self._hanging_up.get(ws)
+        if hung_up is not None:
+            with anyio.move_on_after(WAKING_TIMEOUT, shield=True):
+                await hung_up.wait()
+
+    def discard(self, ws: WebSocket[Any, Any]) -> None:
+        """Count it out, once its handler has ended."""
+        self._served.discard(ws)
+        if self._changed is not None:
+            self._changed.set()
+
+    async def close_all(self, code: int = 1012, reason: str = "", grace: float = 5.0) -> None:
+        """What ``WebSocketRouter.close_all`` promises."""
+        code, reason = check_close(code, reason)
+        seconds = check_timeout(grace)
+        if seconds is None:
+            msg = "grace is a number of seconds, not None"
+            raise TypeError(msg)
+        served = [*self._served]
+        self.draining += 1
+        try:
+            logger.debug("closing %d connections with code %d", len(served), code)
+            for ws in served:  # at once, so that no handler gets in between
+                drop(ws, code, reason, WHY)
+            others = {ws for ws in served if not is_own(ws)}
+            async with anyio.create_task_group() as tasks:
+                for ws in served:
+                    tasks.start_soon(self._hang_up, ws)
+                await self._see_out(others, seconds)
+                tasks.cancel_scope.cancel()
+        finally:
+            self.draining -= 1
+
+    async def _hang_up(self, ws: WebSocket[Any, Any]) -> None:
+        hung_up = self._hanging_up[ws] = anyio.Event()
+        try:
+            await hang_up(ws)
+        finally:
+            del self._hanging_up[ws]
+            hung_up.set()
+
+    async def _see_out(self, some: set[WebSocket[Any, Any]], grace: float) -> None:
+        """Wait until the handlers of these have ended, and help those along that don't."""
+        waking = min(WAKING_TIMEOUT, grace)
+        for seconds, then in ((waking, free_receiver), (grace - waking, cancel_handler)):
+            if await self._are_gone(some, seconds):
+                return
+            for ws in self._served & some:
+                then(ws)
+        if not await self._are_gone(some, CANCELLED_TIMEOUT):
+            left = self._served & some
+            text = "%d handlers go on after they were cancelled, that of %r for one"
+            logger.warning(text, len(left), next(iter(left)))
+
+    async def _are_gone(self, some: set[WebSocket[Any, Any]], seconds: float) -> bool:
+        """Wait until none of these is served; False if that takes too long."""
+        with anyio.move_on_after(seconds):
+            while not self._served.isdisjoint(some):
+                if self._changed is None or self._changed.is_set():
+                    self._changed = anyio.Event()
+                await self._changed.wait()
+        return self._served.isdisjoint(some)
