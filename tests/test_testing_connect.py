@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable
+import types
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -841,6 +842,30 @@ async def test_a_generator_that_is_dropped_cancels_the_handler() -> None:
     await dropped.aclose()
     await anyio.wait_all_tasks_blocked()
     assert repr(peer) == "<Peer of '/': handler cancelled>"
+
+
+@types.coroutine
+def abandon(coroutine: Coroutine[Any, Any, None], entered: list[Peer]) -> Generator[Any, Any, None]:
+    """Run a coroutine until it has entered, then close it, as happens to one nobody awaits."""
+    value = None
+    while True:
+        waits_for = coroutine.send(value)
+        if entered:
+            return coroutine.close()
+        value = yield waits_for
+
+
+async def test_a_coroutine_that_is_abandoned_cancels_the_handler() -> None:
+    peers: list[Peer] = []
+
+    async def test() -> None:
+        async with connect(linger, seconds=99) as peer:
+            peers.append(peer)
+            await sleep_forever()
+
+    await abandon(test(), peers)
+    await anyio.wait_all_tasks_blocked()
+    assert repr(peers[0]) == "<Peer of '/': handler cancelled>"
 
 
 async def test_a_rejection_in_the_body_is_the_tests_own() -> None:

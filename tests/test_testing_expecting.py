@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from enum import Enum
@@ -251,6 +252,23 @@ async def test_a_message_on_its_way_is_no_silence() -> None:
         with pytest.raises(ExpectationFailed):
             await peer.expect_nothing()
         await peer.expect("well")
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"], indirect=True)
+async def test_a_message_behind_callbacks_is_no_silence() -> None:
+    loop = asyncio.get_running_loop()
+    news: asyncio.Future[str] = loop.create_future()
+
+    async def relay(ws: WebSocket) -> None:
+        async with ws:
+            await ws.send(await news)
+
+    async with connect(relay) as peer:
+        await peer.expect_nothing()
+        loop.call_soon(loop.call_soon, news.set_result, "news")
+        with pytest.raises(ExpectationFailed):
+            await peer.expect_nothing()
+        await peer.expect("news")
 
 
 async def test_the_handlers_close_is_no_silence() -> None:

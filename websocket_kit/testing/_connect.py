@@ -217,7 +217,7 @@ class _Connection(AbstractAsyncContextManager[Peer]):
         try:
             if error is None:
                 await self._see_out(self._timeout)
-            elif not isinstance(error, GeneratorExit):  # in which nothing can be awaited
+            elif not isinstance(error, GeneratorExit):  # no loop may be there to wait on
                 longest = LONGEST if self._timeout is None else min(self._timeout, LONGEST)
                 with anyio.CancelScope(shield=True):
                     await self._see_out(longest)
@@ -225,7 +225,7 @@ class _Connection(AbstractAsyncContextManager[Peer]):
             running.cancel()
         if error is None:
             self._raise_what_is_wrong()
-        elif running.error is not error and self._peer.take_crash() is not None:
+        elif self._peer.take_crash() is not None:
             error.add_note(f"Beside that, the handler {running}")
 
     async def _see_out(self, timeout: float | None) -> None:

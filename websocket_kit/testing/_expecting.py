@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from enum import Enum
 from types import UnionType
 from typing import Any, NewType, TypeAlias, cast, get_origin
 
@@ -23,7 +22,7 @@ def make_check(expected: Any) -> tuple[str, Check]:
     if isinstance(expected, re.Pattern):
         pattern = cast("re.Pattern[str]", expected)
         return f"a match of {pattern.pattern!r}", lambda m: _match(pattern, m)
-    if callable(expected) and not isinstance(expected, Enum):
+    if callable(expected):
         name = getattr(expected, "__name__", repr(expected))
         if inspect.iscoroutinefunction(expected):
             msg = f"expect() takes a plain function, and {name}() is async"

@@ -114,7 +114,7 @@ async def lifespan(
         await exchange.check(answer, timeout)
         try:
             yield exchange.state
-        except GeneratorExit:  # in which nothing can be awaited
+        except GeneratorExit:  # no loop may be there to wait on
             raise
         except BaseException as error:
             try:
