@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
-from anyio import current_time, sleep, sleep_forever, wait_all_tasks_blocked
+from anyio import current_time, sleep, sleep_forever
 
 from tests.asgi import Server, accept, close, denial, text
 from websocket_kit import (
@@ -21,6 +21,7 @@ from websocket_kit import (
     WebSocketRouter,
     websocket,
 )
+from websocket_kit.testing._running import others_blocked
 
 pytestmark = pytest.mark.anyio
 
@@ -58,7 +59,7 @@ class House:
         """Let a peer connect, and wait until its handler waits."""
         server = server or WakingServer()
         self._tasks.start_soon(self._serve, server, app or self.app)
-        await wait_all_tasks_blocked()
+        await others_blocked()
         return server
 
     async def _serve(self, server: Server, app: Any) -> None:
@@ -107,7 +108,7 @@ async def test_a_router_knows_who_is_there() -> None:
         clients = {ws.scope["client"][0] for ws in rooms.app.connections}
         assert clients == {"192.0.2.1", "192.0.2.2"}
         first.leave()
-        await wait_all_tasks_blocked()
+        await others_blocked()
         assert [ws.scope["client"][0] for ws in rooms.app.connections] == ["192.0.2.2"]
 
 
@@ -134,7 +135,7 @@ async def test_the_connections_are_a_snapshot_that_can_be_gone_through() -> None
         servers = [await rooms.connect() for _ in range(3)]
         for ws in rooms.app.connections:
             await ws.close(1001)
-            await wait_all_tasks_blocked()
+            await others_blocked()
         assert [server.sent[-1] for server in servers] == [close(1001)] * 3
         assert rooms.app.connections == frozenset()
 
@@ -273,9 +274,9 @@ async def test_a_handshake_whose_peer_has_not_asked_yet_is_answered_when_it_does
     async with house(receive_all) as rooms, anyio.create_task_group() as tasks:
         server = await rooms.connect(Server(connect=False))
         tasks.start_soon(rooms.app.close_all)
-        await wait_all_tasks_blocked()
+        await others_blocked()
         server.push({"type": "websocket.connect"})
-        await wait_all_tasks_blocked()
+        await others_blocked()
         assert server.sent == denial(503)
 
 
@@ -301,7 +302,7 @@ async def test_a_peer_that_has_left_already_is_sent_nothing() -> None:
     async with house(handler) as rooms:
         server = await rooms.connect()
         server.leave()
-        await wait_all_tasks_blocked()
+        await others_blocked()
         assert await seconds(rooms.app.close_all()) == pytest.approx(2)
         assert server.sent == [accept()]
 
