@@ -94,6 +94,7 @@ MESSAGES: list[tuple[dict[str, Any], str]] = [
     ({"type": "websocket.close"}, "close 1000"),
     ({"type": "websocket.close", "code": 4001, "reason": None}, "close 4001"),
     ({"type": "websocket.close", "code": 4001, "reason": "a\nb"}, r"close 4001 'a\nb'"),
+    ({"type": "websocket.close", "code": 4001, "reason": 5}, "close 4001 5"),
     ({"type": "websocket.disconnect", "code": 1005}, "disconnect 1005"),
     ({"type": "websocket.http.response.start", "status": 404}, "reject 404"),
     ({"type": "websocket.http.response.body", "body": b"no"}, "body b'no'"),

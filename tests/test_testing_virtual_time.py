@@ -119,7 +119,8 @@ def test_what_comes_from_outside_wakes_a_test_without_timers() -> None:
     async def test() -> str:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[str] = loop.create_future()
-        threading.Thread(target=lambda: loop.call_soon_threadsafe(done.set_result, "hi")).start()
+        timer = threading.Timer(0.1, loop.call_soon_threadsafe, (done.set_result, "hi"))
+        timer.start()
         return await done
 
     assert run(test) == "hi"
@@ -330,6 +331,34 @@ def test_one_long_step_is_no_spinning(name: Name) -> None:
         time.sleep(0.2)  # noqa: ASYNC251 - the long step
         for _ in range(10):
             await checkpoint()
+        return current_time()
+
+    assert run(test, backend=name) == 0
+
+
+@on_both
+@pytest.mark.usefixtures("_impatient")
+def test_a_long_test_that_sleeps_is_no_spinning(name: Name) -> None:
+    async def test() -> tuple[int, float]:
+        naps = 0
+        began = time.monotonic()
+        while time.monotonic() - began < 0.3:
+            await sleep(1)
+            naps += 1
+        return naps, current_time()
+
+    naps, now = run(test, backend=name)
+    assert now == pytest.approx(naps)
+
+
+@on_both
+@pytest.mark.usefixtures("_impatient")
+def test_a_long_test_of_short_waits_is_no_spinning(name: Name) -> None:
+    async def test() -> float:
+        began = time.monotonic()
+        async with connect(echo) as peer:
+            while time.monotonic() - began < 0.3:
+                assert await peer.pair("hi") == "hi"
         return current_time()
 
     assert run(test, backend=name) == 0

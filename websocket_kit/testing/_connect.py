@@ -23,6 +23,7 @@ from ._server import IllegalEventError, Server
 from ._target import Target, as_app
 from .failures import HandshakeRejected
 from .peer import Peer
+from .virtual_time import begin_wait
 
 # How many of the messages that nobody read a text shows.
 MAX_SHOWN = 3
@@ -230,6 +231,7 @@ class _Connection(AbstractAsyncContextManager[Peer]):
     async def _see_out(self, timeout: float | None) -> None:
         """Close if that is still to do, see the handler to its end, and note what is left."""
         running, server = self._running, self._server
+        begin_wait()
         await calm_down()
         self._problems += _unread(self._peer.unread())
         server.close(1000, "")

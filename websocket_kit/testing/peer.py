@@ -29,6 +29,7 @@ from ._script import Step, parse_script, same
 from ._server import IllegalEventError, PeerGoneError, Rejection, Server, payload
 from .failures import ExpectationFailed, LeftOver, WaitTimeout
 from .transcript import Transcript
+from .virtual_time import begin_wait
 
 T = TypeVar("T")
 
@@ -332,6 +333,7 @@ class Peer:
         """
         __tracebackhide__ = True
         check_timeout(within)
+        begin_wait()
         await calm_down()
         if within and not self._has_news():
             with anyio.move_on_after(within):
@@ -485,6 +487,7 @@ class Peer:
                 raise
 
     async def _play(self, step: Step) -> None:
+        __tracebackhide__ = True
         if step.does == "send":
             await self.send(step.text)
         elif step.does == "silence":
@@ -523,6 +526,7 @@ class Peer:
         """Wait until something is true, or fail; what happens at the deadline is in time."""
         __tracebackhide__ = True
         seconds = self._timeout if cast("object", timeout) is ... else check_timeout(timeout)
+        begin_wait()
         with anyio.move_on_after(seconds):
             await self._server.until(true)
         if not true():

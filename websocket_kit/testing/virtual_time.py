@@ -1,7 +1,8 @@
 """Event loops on which waiting takes no time: when nothing else is to do, it is the next timer's.
 
 Time moves only when every task is blocked. A task that spins without ever being blocked would stop
-it, and with it every deadline; after three real seconds of that, time moves on at each turn.
+it, and with it every deadline; after three real seconds of that, within one wait, time moves on at
+each turn.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from ._running import in_trio
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
-# How long all tasks together may be busy before time moves on without them, in real seconds, and
-# how far it moves at each turn then, in virtual ones.
+# How long all tasks together may be busy, while a peer waits, before time moves on without them, in
+# real seconds, and how far it moves at each turn then, in virtual ones.
 PATIENCE = 3.0
 STEP = 0.1
 
@@ -92,6 +93,23 @@ def run(
 _make_backend = backend  # which the parameter hides
 
 
+def begin_wait() -> None:
+    """Begin to count the time that the tasks are busy, if time is virtual."""
+    spinning = _spinning()
+    if spinning is not None:
+        spinning.rest()
+
+
+def _spinning() -> _Spinning | None:
+    """What watches over the virtual time here; None where time is real."""
+    if in_trio():
+        import trio  # noqa: PLC0415 - optional, and here already
+
+        return _clocks.get(trio.lowlevel.current_clock())
+    loop = asyncio.get_running_loop()
+    return loop.spinning if isinstance(loop, VirtualTimeLoop) else None
+
+
 class _Spinning:
     """Tells whether the tasks have been busy for so long that time must move on."""
 
@@ -120,18 +138,18 @@ class _JumpingSelector(selectors.SelectSelector):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self._spinning = _Spinning()
+        self.spinning = _Spinning()
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:  # no timer at all: only something real can come
             ready = super().select(None)
-            self._spinning.rest()
+            self.spinning.rest()
             return ready
         ready = super().select(0)
         if timeout > 0 and not ready:
             self.now += timeout
-            self._spinning.rest()
-        elif self._spinning.goes_on():
+            self.spinning.rest()
+        elif self.spinning.goes_on():
             self.now += STEP
         return ready
 
@@ -142,6 +160,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         """Make the loop."""
         self._jumping = _JumpingSelector()
+        self.spinning = self._jumping.spinning
         super().__init__(self._jumping)
 
     def time(self) -> float:
@@ -160,7 +179,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 # --------------------------------------------------------------------------------------- trio
 
-_clocks: weakref.WeakSet[Any] = weakref.WeakSet()  # those of ours
+_clocks: weakref.WeakKeyDictionary[Any, _Spinning] = weakref.WeakKeyDictionary()  # those of ours
 
 
 def _trio_options() -> dict[str, Any]:
@@ -173,19 +192,23 @@ def _trio_options() -> dict[str, Any]:
 
     _refuse_threads(trio.to_thread)
     clock = trio.testing.MockClock(autojump_threshold=0)
-    _clocks.add(clock)
+    spinning = _clocks[clock] = _Spinning()
 
     class Guard(trio.abc.Instrument):
         """Moves time on where spinning tasks keep the clock from jumping."""
 
         def __init__(self) -> None:
-            self._spinning = _Spinning()
+            self._busy = False
 
-        def before_io_wait(self, timeout: float) -> None:
-            if timeout > 0:
-                self._spinning.rest()
-            elif self._spinning.goes_on():
+        def before_task_step(self, task: object) -> None:  # noqa: ARG002 - whichever it is
+            self._busy = True
+
+        def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002 - 0 when the clock jumps
+            if not self._busy:
+                spinning.rest()
+            elif spinning.goes_on():
                 clock.jump(STEP)
+            self._busy = False
 
     return {"clock": clock, "instruments": [Guard()]}
 
@@ -205,19 +228,11 @@ def _refuse_threads(module: Any) -> None:
 
     @functools.wraps(run_in_thread)
     async def run_sync(*args: Any, **options: Any) -> Any:
-        if _is_virtual():
+        if _spinning() is not None:
             _refuse()
         return await run_in_thread(*args, **options)
 
     module.run_sync = run_sync
-
-
-def _is_virtual() -> bool:
-    if in_trio():
-        import trio  # noqa: PLC0415 - optional, and here already
-
-        return trio.lowlevel.current_clock() in _clocks
-    return isinstance(asyncio.get_running_loop(), VirtualTimeLoop)
 
 
 def _refuse() -> NoReturn:
