@@ -645,7 +645,8 @@ async def test_one_that_calls_it_does_not_wait_for_itself() -> None:
         assert server.sent == other.sent == [accept(), close(1012)]
 
 
-async def test_two_at_once_wait_for_the_same() -> None:
+@pytest.mark.parametrize("turns", [0, 1, 2])
+async def test_two_at_once_wait_for_the_same(turns: int) -> None:
     async def handler(ws: WebSocket) -> None:
         async with ws:
             await sleep(2)
@@ -659,7 +660,8 @@ async def test_two_at_once_wait_for_the_same() -> None:
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(close_all, 1001)
-            await anyio.lowlevel.checkpoint()
+            for _ in range(turns):
+                await anyio.lowlevel.checkpoint()
             tasks.start_soon(close_all, 1012)
         assert took == [pytest.approx(2), pytest.approx(2)]
         assert server.sent[-1]["type"] == "websocket.close"
