@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import pytest
 import quart
 from anyio import sleep_forever
-from django.conf import empty, settings
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 from fastapi import Depends, FastAPI
 from fastapi import WebSocket as FastAPIWebSocket
@@ -427,16 +427,8 @@ async def echo_in_quart() -> None:
         await quart.websocket.send(await quart.websocket.receive())
 
 
-def make_django() -> Any:
-    """Django with settings of its own, which it has one of in a process: they are given back."""
-    before = settings._wrapped  # noqa: SLF001
-    settings._wrapped = empty  # noqa: SLF001
+if not settings.configured:
     settings.configure()
-    app = get_asgi_application()
-    settings._wrapped = before  # noqa: SLF001
-    return app
-
-
 django_router = WebSocketRouter()
 
 
@@ -451,7 +443,7 @@ FRAMEWORKS: dict[str, tuple[Any, str]] = {
     "FastAPI": (fastapi_app, "/echo?name=Ada&times=1"),
     "Litestar": (Litestar([echo_in_litestar]), "/echo"),
     "Litestar's listener": (Litestar([listen_in_litestar]), "/listener"),
-    "Django": (django_router.wrap(make_django()), "/echo"),
+    "Django": (django_router.wrap(get_asgi_application()), "/echo"),
 }
 every_framework = pytest.mark.parametrize(
     ("app", "path"), FRAMEWORKS.values(), ids=list(FRAMEWORKS)
