@@ -32,6 +32,18 @@ for profile, examples in {"quick": 15, "thorough": 100, "long": 10_000}.items():
 settings.load_profile("quick")
 
 BLOCK_TIMEOUT = 10.0
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what asks for the cases of ``tests/servers``."""
+    parser.addoption(
+        "--servers",
+        default="",
+        metavar="NAMES",
+        help='real servers to run tests/servers/cases on, with commas between, or "all"',
+    )
+
+
 _execute = PythonEvaluator()
 
 
