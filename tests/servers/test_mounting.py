@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
-import django.conf
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -90,8 +89,6 @@ def port_of(
 
         @functools.cache
         def serve_example(name: str) -> int:
-            # A process has one Django; another test may have given it settings.
-            django.conf.settings._wrapped = django.conf.LazySettings()._wrapped
             return servers.enter_context(on_uvicorn(load_file(EXAMPLES / f"{name}.py").app))
 
         yield serve_example
