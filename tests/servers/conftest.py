@@ -15,6 +15,8 @@ from tests.servers.exceptions import EXCEPTIONS, Either, exception_of
 from tests.servers.launch import KINDS, Server
 
 CASES = Path(__file__).parent / "cases"
+# What takes too long for the plain tests.
+LONG = {CASES, Path(__file__).parent / "test_sigterm.py"}
 LONGEST_CASE = 120.0
 
 Found = TypeVar("Found")
@@ -23,7 +25,7 @@ Probe = Callable[[Server], Any]
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Without ``--servers`` the cases are not there at all."""
-    if collection_path.is_relative_to(CASES) and not config.getoption("servers"):
+    if collection_path in LONG and not config.getoption("servers"):
         return True
     return None
 
