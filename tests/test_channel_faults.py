@@ -104,9 +104,10 @@ async def test_a_peer_that_is_gone_by_the_servers_own_word_is_sent_no_close() ->
 
 async def test_a_goodbye_that_follows_a_refused_message_is_sent_no_close() -> None:
     server = Server()
+    ws = server.websocket()
     server.fails["websocket.send"] = RuntimeError("gone")
     with pytest.raises(WebSocketDisconnectError):
-        async with server.websocket() as ws, ws.task_group() as tasks:
+        async with ws, ws.task_group() as tasks:
             tasks.start_soon(ws.send, "hi")
             await wait_all_tasks_blocked()
             server.leave(1001)

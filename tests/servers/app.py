@@ -7,13 +7,14 @@ public names of the library are used here.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from random import Random
 from typing import Annotated, Any, NamedTuple
@@ -39,7 +40,7 @@ from websocket_kit import (
 from websocket_kit.starlette import endpoint
 
 Socket = WebSocket[str, Any]
-Handler = Callable[[Socket], Awaitable[None]]
+Handler = Callable[[Socket], Coroutine[Any, Any, None]]
 
 SECRET = "the-password-is-swordfish"
 CHUNK = "x" * 65_536
@@ -411,8 +412,9 @@ async def receive(ws: Socket) -> None:
                     note(ws, "message", message=await ws.receive())
             finally:
                 calls = (ws.receive(), ws.receive(), ws.send("x"), ws.close())
+                after: list[str] = []
                 with anyio.CancelScope(shield=True):  # the server may say it by cancelling
-                    after = [await outcome(call) for call in calls]
+                    after.extend([await outcome(call) for call in calls])
                 note(ws, "after", calls=after)
 
 
@@ -555,14 +557,14 @@ async def deaf(ws: Socket) -> None:
 
 def _tell_count(ws: Socket, got: list[int], timeouts: int) -> None:
     twice = sum(count - 1 for count in Counter(got).values())
-    in_order = all(a < b for a, b in zip(got, got[1:], strict=False))
+    in_order = all(a < b for a, b in itertools.pairwise(got))
     note(ws, "counted", got=len(set(got)), twice=twice, in_order=in_order, timeouts=timeouts)
 
 
 @handler(max_message_bytes=None)
 async def count(ws: Socket) -> None:
     """Count numbered messages, with timeouts that come at any moment; say when none comes."""
-    random = Random(asked(ws, "seed"))
+    random = Random(asked(ws, "seed"))  # noqa: S311 - no secret
     got: list[int] = []
     timeouts = 0
     idle = False
@@ -619,4 +621,3 @@ async def number(ws: Socket) -> None:
 
     async with ws:
         await ws.send_each(numbers())
-

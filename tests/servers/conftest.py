@@ -30,7 +30,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def chosen(config: pytest.Config) -> list[str]:
     """The servers that ``--servers`` names."""
-    wanted: str = config.getoption("servers")
+    wanted = str(config.getoption("servers"))
     names = list(KINDS) if wanted == "all" else wanted.split(",")
     unknown = [name for name in names if name not in KINDS]
     if unknown:
@@ -88,7 +88,7 @@ class Same(Protocol):
 
 def case_of(item: pytest.Item) -> str:
     """A test's name without its server: ``test_a_close[4000]``."""
-    server = item.callspec.params["server_name"]  # type: ignore[attr-defined]
+    server: str = getattr(item, "callspec").params["server_name"]  # noqa: B009 - typed so
     return item.name.replace(f"[{server}-", "[").removesuffix(f"[{server}]")
 
 
@@ -136,9 +136,7 @@ def everywhere(
 
 
 @pytest.fixture
-def together(
-    server_name: str, everywhere: Callable[[Probe], dict[str, Future[Any]]]
-) -> Together:
+def together(server_name: str, everywhere: Callable[[Probe], dict[str, Future[Any]]]) -> Together:
     """Run a case that mostly waits on all servers at once."""
 
     def run(probe: Callable[[Server], Found]) -> Found:

@@ -57,7 +57,7 @@ def _each(outcome: str) -> dict[str, str]:
 
 
 def _daphnes(codes: Iterable[int]) -> dict[int, str]:
-    return {code: str(code if code in {1000} or code >= 3000 else code + 3000) for code in codes}
+    return {code: str(code if code == 1000 or code >= 3000 else code + 3000) for code in codes}
 
 
 TABLE: list[Row] = [

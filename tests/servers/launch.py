@@ -18,13 +18,15 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 from tests.servers import wire
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).parents[2]
 START_WAIT = 30.0
@@ -243,8 +245,13 @@ class Server:
 
     @contextmanager
     def ask(
-        self, path: str, story: Story | None = None, *, receive_buffer: int | None = None, **how: Any
-    ) -> Iterator[wire.Peer]:
+        self,
+        path: str,
+        story: Story | None = None,
+        *,
+        receive_buffer: int | None = None,
+        **how: Any,
+    ) -> Generator[wire.Peer]:
         """Ask for a WebSocket and don't wait for the answer.
 
         Args:
@@ -261,8 +268,13 @@ class Server:
 
     @contextmanager
     def open(
-        self, path: str, story: Story | None = None, *, receive_buffer: int | None = None, **how: Any
-    ) -> Iterator[wire.Peer]:
+        self,
+        path: str,
+        story: Story | None = None,
+        *,
+        receive_buffer: int | None = None,
+        **how: Any,
+    ) -> Generator[wire.Peer]:
         """Ask for a WebSocket as ``ask`` does, and wait for the answer."""
         with self.ask(path, story, receive_buffer=receive_buffer, **how) as peer:
             peer.answer()

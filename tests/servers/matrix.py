@@ -1,7 +1,7 @@
 """Run every case on every server and write down what was measured, as Markdown.
 
-    python -m tests.servers.matrix            print it
-    python -m tests.servers.matrix --write    put it into docs/reliability.md
+python -m tests.servers.matrix            print it
+python -m tests.servers.matrix --write    put it into docs/reliability.md
 """
 
 from __future__ import annotations
@@ -47,7 +47,6 @@ WORDS = {
 # The cases whose figures are a table of their own, and what its rows are called.
 NOTICED = "test_a_peer_that_goes_is_noticed"
 FIGURES = {
-    "test_a_silent_peer_is_closed_by_receive_timeout": "",
     "test_a_close_to_a_peer_that_reads_nothing_takes_five_seconds_at_most": (
         "`close` to a peer that reads nothing"
     ),
@@ -112,7 +111,9 @@ def sentence(function: str) -> str:
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
     """The lines of a Markdown table."""
     heads = list(head)
-    lines = [f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *map(list, rows))]
+    lines = [
+        f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *map(list, rows))
+    ]
     return [*lines, ""]
 
 
@@ -124,8 +125,8 @@ def matrix(results: Results) -> list[str]:
         size = max(sum(kinds.values()) for kinds in servers.values())
         cells = [sentence(function) + (f" ({size})" if size > 1 else "")]
         for server in KINDS:
-            marks = []
-            kinds = servers.get(server, Counter())
+            marks: list[str] = []
+            kinds = servers.get(server, Counter[str]())
             if kinds["failed"]:
                 marks.append(f"**{kinds['failed']} failed**")
             for row in results.exceptions[function, server]:
@@ -142,11 +143,11 @@ def matrix(results: Results) -> list[str]:
 
 def passed(results: Results) -> list[str]:
     """How many cases end as everywhere, as the exception says, or not."""
-    rows = []
+    rows: list[list[str]] = []
     for server in KINDS:
         total: Counter[str] = Counter()
         for servers in results.outcomes.values():
-            total += servers.get(server, Counter())
+            total += servers.get(server, Counter[str]())
         cells = [str(total[kind]) for kind in ("usual", "exception", "failed")]
         rows.append([SHORT[server], versions(KINDS[server]), *cells])
     return table(["server", "versions", "as everywhere", "as its exception says", "failed"], rows)
@@ -164,10 +165,8 @@ def noticed(results: Results) -> list[str]:
 
 def figures(results: Results) -> list[str]:
     """The other times that were measured, in seconds."""
-    rows = []
+    rows: list[list[str]] = []
     for function, name in FIGURES.items():
-        if not name:
-            continue
         found = [results.seconds.get((function, server, "")) for server in KINDS]
         rows.append([name, *("" if each is None else f"{each:.2f}" for each in found)])
     return table(["seconds", *(SHORT[server] for server in KINDS)], rows)
@@ -194,28 +193,27 @@ def _milliseconds(seconds: float | None) -> str:
 def report(results: Results) -> str:
     """All of it."""
     lines = [
-        f"Python {platform.python_version()}, {platform.system()}, {sum(1 for _ in results.outcomes)}"
-        f" groups of cases.",
+        f"Measured on Python {platform.python_version()}, {platform.system()}.",
         "",
         *passed(results),
-        "### Case by case",
+        "## Case by case",
         "",
-        "✓ is the same outcome as everywhere; a number in brackets is an exception, explained below."
-        " A number in parentheses says how many cases are in the row.",
+        "✓ is the same outcome as everywhere, a number in brackets an exception explained below.",
+        "A number in parentheses says how many cases the row stands for.",
         "",
         *matrix(results),
-        "### How soon a peer that goes is noticed",
+        "## How soon the end is noticed",
         "",
-        "From the moment the peer closes, ends or resets its TCP connection to the end of the"
-        " handler's work, by what the handler is doing.",
+        "From the moment the peer closes, ends or resets its TCP connection until the handler has",
+        "ended, by what the handler is doing.",
         "",
         *noticed(results),
         *figures(results),
-        "### Rule by rule",
+        "## Rule by rule",
         "",
         *rules(results),
     ]
-    return "\n".join(lines)
+    return "\n".join(lines).rstrip()
 
 
 def main(arguments: list[str]) -> int:

@@ -45,7 +45,9 @@ def test_iteration_ends_with_what_was_sent_before_the_goodbye(
         peer.send(wire.text("one"), wire.text("two"), wire.close(4000))
         peer.end()
         how = story.ended()
-        same(([note["message"] for note in story.all("message")], how), (["one", "two"], "returned"))
+        same(
+            ([note["message"] for note in story.all("message")], how), (["one", "two"], "returned")
+        )
 
 
 @pytest.mark.rule(1, 3)
@@ -91,7 +93,8 @@ def test_every_call_after_a_close_of_ones_own_says_so_at_once(
         peer.send(wire.text("close, please"), wire.text("too late"))
         peer.end()
         calls = story.wait("after")["calls"]
-        same((calls, story.wait("iterated")["messages"]), (["WebSocketHandshakeError"] * 4, []))
+        iterated = len(story.wait("iterated")["messages"])
+        same((calls, iterated), (["WebSocketHandshakeError"] * 4, 0))
 
 
 @pytest.mark.rule(8)

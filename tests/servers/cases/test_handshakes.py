@@ -93,9 +93,7 @@ def test_an_illegal_acceptance_is_an_error_and_harms_nothing(server: Server, sam
 
 @pytest.mark.rule(10)
 def test_a_rejection_has_its_status_headers_and_body(server: Server, same: Same) -> None:
-    with server.open(
-        "/router/reject?status=451&body=not+here&headers=1", server.story()
-    ) as peer:
+    with server.open("/router/reject?status=451&body=not+here&headers=1", server.story()) as peer:
         same((peer.status, peer.header("x-why"), peer.body), (451, "because", b"not here"))
 
 

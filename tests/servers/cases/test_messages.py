@@ -133,7 +133,10 @@ def test_a_message_over_the_librarys_limit_ends_with_1009(server: Server, same: 
     with server.open("/router/small", story) as peer:
         peer.send(wire.text("x" * 1_000), wire.text("x" * 1_001))
         assert peer.message() == "x" * 1_000
-        same((str(peer.end()), story.ended()), ("1009 the message is too big", "WebSocketMessageTooBig"))
+        same(
+            (str(peer.end()), story.ended()),
+            ("1009 the message is too big", "WebSocketMessageTooBig"),
+        )
 
 
 def test_the_messages_of_four_tasks_arrive_whole_and_each_tasks_in_order(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -92,4 +92,3 @@ def test_a_silent_peer_is_closed_by_receive_timeout(server: Server, same: Same) 
     with server.open("/router/impatient", story) as peer:
         seen = str(peer.end())
         same((seen, story.ended()), ("3008 no message in time", "WebSocketTimeoutError"))
-
