@@ -41,9 +41,12 @@ WORDS = {
     "sigterm": "SIGTERM",
     "librarys": "library's",
     "ones": "one's",
+    "peers": "peer's",
     "servers": "server's",
-    "tasks": "task's",
+    "utf": "UTF",
 }
+# Where they are plurals.
+PLURALS = ("by the peer's", "by the server's")
 # The cases whose figures are a table of their own, and what its rows are called.
 NOTICED = "test_a_peer_that_goes_is_noticed"
 FIGURES = {
@@ -105,7 +108,10 @@ class Results:
 def sentence(function: str) -> str:
     """A test's name as a sentence."""
     words = function.removeprefix("test_").split("_")
-    return " ".join(WORDS.get(word, word) for word in words)
+    found = " ".join(WORDS.get(word, word) for word in words)
+    for plural in PLURALS:
+        found = found.replace(plural, plural.replace("'", ""))
+    return found
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:

@@ -139,9 +139,7 @@ def test_a_message_over_the_librarys_limit_ends_with_1009(server: Server, same: 
         )
 
 
-def test_the_messages_of_four_tasks_arrive_whole_and_each_tasks_in_order(
-    server: Server, same: Same
-) -> None:
+def test_the_messages_of_four_tasks_arrive_whole_and_in_order(server: Server, same: Same) -> None:
     with server.open("/router/chorus") as peer:
         voices: dict[str, list[int]] = {}
         for _ in range(800):
