@@ -12,7 +12,7 @@ import anyio.lowlevel
 import pytest
 from anyio import current_time, sleep, sleep_forever
 
-from tests.asgi import Server, accept, close, denial, text
+from tests.asgi import Event, Server, accept, close, denial, noted, text
 from websocket_kit import (
     CloseInfo,
     WebSocket,
@@ -21,6 +21,7 @@ from websocket_kit import (
     WebSocketRouter,
     websocket,
 )
+from websocket_kit.testing import lifespan as run_its_lifespan
 from websocket_kit.testing._running import others_blocked
 
 pytestmark = pytest.mark.anyio
@@ -737,17 +738,10 @@ async def test_a_router_drains_as_its_lifespan_ends_while_what_it_gave_is_still_
 
 async def run_lifespan(app: Any) -> list[str]:
     """Let a server start and stop; what the app answers."""
-    events = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
-    sent: list[str] = []
-
-    async def receive() -> Any:
-        return next(events)
-
-    async def send(event: Any) -> None:
-        sent.append(event["type"])
-
-    await app({"type": "lifespan", "state": {}}, receive, send)
-    return sent
+    sent: list[Event] = []
+    async with run_its_lifespan(noted(app, sent)):
+        pass
+    return [event["type"] for event in sent]
 
 
 @pytest.mark.parametrize("own", [True, False])

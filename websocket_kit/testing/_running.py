@@ -47,9 +47,10 @@ class Running:
 
     def __init__(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         """Start it."""
-        self.done = False
+        self.done: bool = False
         self.error: BaseException | None = None
-        self.cancelled = self.cancelled_itself = False
+        self.cancelled: bool = False
+        self.cancelled_itself: bool = False
         self._coroutine: Coroutine[Any, Any, Any] = call()
         self._scope = anyio.CancelScope()
         self._ended = anyio.Event()

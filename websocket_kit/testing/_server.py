@@ -81,17 +81,18 @@ class Server:
 
     def __init__(self, profile: Profile, scope: dict[str, Any], *, buffer: int) -> None:
         """Set a connection up, which the peer asks for at once."""
-        self.profile = profile
+        self.profile: Profile = profile
         self.scope = scope
         self.buffer = buffer
         self.inbox: deque[Event] = deque()
         self.accepted: Event | None = None
         self.rejection: Rejection | None = None
         self.end: CloseInfo | None = None
-        self.gone = self.has_left = False
+        self.gone: bool = False
+        self.has_left: bool = False
         self.stalled = self.held = False
         self.complaints: list[str] = []
-        self.transcript = Transcript()
+        self.transcript: Transcript = Transcript()
         self._faults: deque[BaseException | None] = deque()
         self._state = "connecting"
         self._start = anyio.current_time()

@@ -37,7 +37,7 @@ class HandshakeRejected(Exception):  # noqa: N818 - an answer that a test may ex
         said = f": {shorten(body)}" if body else ""
         super().__init__(f"the handshake was rejected with HTTP {status}{phrase}{said}")
         self.status = status
-        self.headers = Headers() if headers is None else headers
+        self.headers: Headers = Headers() if headers is None else headers
         self.body = body
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -160,7 +160,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         """Make the loop."""
         self._jumping = _JumpingSelector()
-        self.spinning = self._jumping.spinning
+        self.spinning: _Spinning = self._jumping.spinning
         super().__init__(self._jumping)
 
     def time(self) -> float:
