@@ -35,18 +35,6 @@ settings.load_profile("quick")
 BLOCK_TIMEOUT = 10.0
 # What docs/embed.py writes: a whole example, which has a test of its own.
 EMBEDDED = re.compile(r"<!-- from examples/\S+ -->\n+\Z")
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what asks for the cases of ``tests/servers``."""
-    parser.addoption(
-        "--servers",
-        default="",
-        metavar="NAMES",
-        help='real servers to run tests/servers/cases on, with commas between, or "all"',
-    )
-
-
 _execute = PythonEvaluator()
 
 
