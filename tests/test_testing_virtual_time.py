@@ -103,6 +103,19 @@ def test_real_time_is_real(name: Name) -> None:
     assert time.monotonic() - before >= 0.05
 
 
+@on_both
+def test_in_real_time_a_wait_takes_its_time(name: Name) -> None:
+    async def test() -> None:
+        async with connect(echo, timeout=None) as peer:
+            with pytest.raises(WaitTimeout, match=r"waited 0\.05 s"):
+                await peer.receive(timeout=0.05)
+            assert await peer.pair("hi") == "hi"
+
+    before = time.monotonic()
+    run(test, backend=name, virtual=False)
+    assert time.monotonic() - before >= 0.05
+
+
 def test_the_timers_of_asyncio_itself_are_virtual() -> None:
     async def test() -> float:
         with pytest.raises(TimeoutError):

@@ -90,8 +90,9 @@ class Running:
 
     async def wait(self, timeout: float | None) -> None:
         """Wait until it has ended, for so long at most; an end at the deadline is in time."""
-        with anyio.move_on_after(timeout):
-            await self._ended.wait()
+        if not self.done:
+            with anyio.move_on_after(timeout):
+                await self._ended.wait()
         if not self.done:
             await calm_down()
 
@@ -154,24 +155,24 @@ def _watch_tasks(loop: asyncio.AbstractEventLoop) -> None:
 
 
 async def calm_down() -> None:
-    """Let all that can happen now happen, but for tasks that are never blocked."""
-    with anyio.move_on_after(LONGEST):
-        await others_blocked()
+    """Wait until every other task is blocked: nothing happens before something comes in.
 
-
-async def others_blocked() -> None:
-    """Wait until every other task is blocked: nothing happens before something comes in."""
+    All that can happen now has happened then, but for tasks that are never blocked.
+    """
     if in_trio():
         import trio.testing  # noqa: PLC0415 - optional, and here already
 
-        await trio.testing.wait_all_tasks_blocked()
+        with trio.move_on_after(LONGEST):
+            await trio.testing.wait_all_tasks_blocked()
         return
     # anyio's own sleeps 0.1 s where a task isn't blocked yet, and time is the test's.
     task = cast("asyncio.Task[Any]", asyncio.current_task())
+    until = asyncio.get_running_loop().time() + LONGEST
     _waiting.add(task)
     try:
         calm = 0
-        while calm < 2:  # callbacks of the first round may have woken one
+        # Callbacks of the first round may have woken one.
+        while calm < 2 and asyncio.get_running_loop().time() < until:
             await asyncio.sleep(0)
             calm = calm + 1 if all(map(_is_blocked, asyncio.all_tasks())) else 0
     finally:

@@ -90,7 +90,8 @@ class Server:
         self.end: CloseInfo | None = None
         self.gone: bool = False
         self.has_left: bool = False
-        self.stalled = self.held = False
+        self.stalled: bool = False
+        self.held: bool = False
         self.complaints: list[str] = []
         self.transcript: Transcript = Transcript()
         self._faults: deque[BaseException | None] = deque()

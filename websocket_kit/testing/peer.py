@@ -526,6 +526,8 @@ class Peer:
         """Wait until something is true, or fail; what happens at the deadline is in time."""
         __tracebackhide__ = True
         seconds = self._timeout if cast("object", timeout) is ... else check_timeout(timeout)
+        if true():
+            return
         begin_wait()
         with anyio.move_on_after(seconds):
             await self._server.until(true)
