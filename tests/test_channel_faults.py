@@ -16,7 +16,7 @@ from websocket_kit import (
     WebSocketDisconnectError,
     WebSocketHandshakeError,
 )
-from websocket_kit.testing._running import others_blocked
+from websocket_kit.testing._running import calm_down
 
 pytestmark = pytest.mark.anyio
 
@@ -110,7 +110,7 @@ async def test_a_goodbye_that_follows_a_refused_message_is_sent_no_close() -> No
     with pytest.raises(WebSocketDisconnectError):
         async with ws, ws.task_group() as tasks:
             tasks.start_soon(ws.send, "hi")
-            await others_blocked()
+            await calm_down()
             server.leave(1001)
             await anyio.sleep_forever()
     assert server.sent == [accept()]

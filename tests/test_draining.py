@@ -22,7 +22,7 @@ from websocket_kit import (
     websocket,
 )
 from websocket_kit.testing import lifespan as run_its_lifespan
-from websocket_kit.testing._running import others_blocked
+from websocket_kit.testing._running import calm_down
 
 pytestmark = pytest.mark.anyio
 
@@ -60,7 +60,7 @@ class House:
         """Let a peer connect, and wait until its handler waits."""
         server = server or WakingServer()
         self._tasks.start_soon(self._serve, server, app or self.app)
-        await others_blocked()
+        await calm_down()
         return server
 
     async def _serve(self, server: Server, app: Any) -> None:
@@ -109,7 +109,7 @@ async def test_a_router_knows_who_is_there() -> None:
         clients = {ws.scope["client"][0] for ws in rooms.app.connections}
         assert clients == {"192.0.2.1", "192.0.2.2"}
         first.leave()
-        await others_blocked()
+        await calm_down()
         assert [ws.scope["client"][0] for ws in rooms.app.connections] == ["192.0.2.2"]
 
 
@@ -136,7 +136,7 @@ async def test_the_connections_are_a_snapshot_that_can_be_gone_through() -> None
         servers = [await rooms.connect() for _ in range(3)]
         for ws in rooms.app.connections:
             await ws.close(1001)
-            await others_blocked()
+            await calm_down()
         assert [server.sent[-1] for server in servers] == [close(1001)] * 3
         assert rooms.app.connections == frozenset()
 
@@ -275,9 +275,9 @@ async def test_a_handshake_whose_peer_has_not_asked_yet_is_answered_when_it_does
     async with house(receive_all) as rooms, anyio.create_task_group() as tasks:
         server = await rooms.connect(Server(connect=False))
         tasks.start_soon(rooms.app.close_all)
-        await others_blocked()
+        await calm_down()
         server.push({"type": "websocket.connect"})
-        await others_blocked()
+        await calm_down()
         assert server.sent == denial(503)
 
 
@@ -303,7 +303,7 @@ async def test_a_peer_that_has_left_already_is_sent_nothing() -> None:
     async with house(handler) as rooms:
         server = await rooms.connect()
         server.leave()
-        await others_blocked()
+        await calm_down()
         assert await seconds(rooms.app.close_all()) == pytest.approx(2)
         assert server.sent == [accept()]
 

@@ -46,7 +46,7 @@ def test_the_oldest_versions_tested_are_the_oldest_allowed(project: dict[str, An
 
 def test_the_extras_are_as_documented(project: dict[str, Any]) -> None:
     """An extra that is renamed breaks the installs that name it."""
-    extras = {"server", "demo", "test", "servers", "docs", "all"}
+    extras = {"server", "demo", "test", "servers", "bench", "docs", "all"}
     assert set(project["optional-dependencies"]) == extras
 
 

@@ -32,7 +32,7 @@ from websocket_kit import (
     endpoint,
 )
 from websocket_kit.testing import HandshakeRejected, connect
-from websocket_kit.testing._running import others_blocked
+from websocket_kit.testing._running import calm_down
 
 pytestmark = pytest.mark.anyio
 
@@ -418,7 +418,7 @@ async def test_a_task_that_a_handler_left_behind_cannot_accept_any_more(serve: S
 
         async def handler(ws: WebSocket) -> None:
             tasks.start_soon(accept_late, ws)
-            await others_blocked()
+            await calm_down()
 
         await serve(handler)(*server.asgi)
         server.push({"type": "websocket.connect"})
@@ -675,7 +675,7 @@ async def connect_many(app: Any, *clients: Any) -> list[Server]:
     async with anyio.create_task_group() as tasks:
         for server in servers:
             tasks.start_soon(app, *server.asgi)
-            await others_blocked()
+            await calm_down()
         for server in servers:
             if seen(server.sent) is None:
                 server.leave()
