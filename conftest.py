@@ -38,6 +38,16 @@ EMBEDDED = re.compile(r"<!-- from examples/\S+ -->\n+\Z")
 _execute = PythonEvaluator()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what asks for the cases of ``tests/servers``."""
+    parser.addoption(
+        "--servers",
+        default="",
+        metavar="NAMES",
+        help='real servers to run tests/servers/cases on, with commas between, or "all"',
+    )
+
+
 def _run_in_order(example: Example) -> None:
     """Run a block after the blocks above it, once each, in whatever order the tests come."""
     done: set[int] = example.namespace.setdefault("__done__", set())

@@ -10,6 +10,7 @@ from docutils.nodes import Text, inline
 from sphinx.util.inspect import TypeAliasForwardRef
 
 import websocket_kit
+from websocket_kit import testing
 
 if TYPE_CHECKING:
     from docutils.nodes import Element, document
@@ -50,12 +51,13 @@ def link_to_public_name(
 ) -> Element | None:
     """Link ``websocket_kit.connection.WebSocket`` to where ``websocket_kit.WebSocket`` stands."""
     module, _, name = node["reftarget"].rpartition(".")
-    if not module.startswith("websocket_kit.") or name not in websocket_kit.__all__:
-        return None
-    target = f"websocket_kit.{name}"
-    return env.domains.python_domain.resolve_xref(
-        env, node["refdoc"], app.builder, node["reftype"], target, node, contents
-    )
+    for package in (testing, websocket_kit):
+        if module.startswith(f"{package.__name__}.") and name in package.__all__:
+            target = f"{package.__name__}.{name}"
+            return env.domains.python_domain.resolve_xref(
+                env, node["refdoc"], app.builder, node["reftype"], target, node, contents
+            )
+    return None
 
 
 def show_what_is_for_sphinx(app: Sphinx, page: str, source: list[str]) -> None:

@@ -114,8 +114,9 @@ class Watched(_server.Server):
                 self.complaints.append(f"close with {event['code']!r}, {event['reason']!r}")
         try:
             await super().send(event)
-        except Exception:
-            # A close that raises may have been refused for its code.
+        except OSError:
+            # A close that raises may have been refused for its code; whatever else is raised, the
+            # peer may still be there.
             self.told = self.told or (self.has_left and event["type"] != "websocket.close")
             raise
 
@@ -130,7 +131,8 @@ class Server(Watched):
     Attributes:
         tried: All that the app sent, also what the server refused or was stuck with.
         receives: How often the app asked for an event.
-        fails: What sending an event of this type raises: the peer is gone.
+        fails: What sending an event of this type raises: an OSError where the peer is gone; where
+            it is anything else, the peer may still be there.
         stuck: The types of events whose sending doesn't return until ``freed`` is set.
         refuses: The close codes that raise a bare Exception; daphne has such.
     """
@@ -224,7 +226,7 @@ class Server(Watched):
         if kind in self.stuck:
             await self.freed.wait()
         if kind in self.fails:
-            self.told = kind != "websocket.close"
+            self.told = kind != "websocket.close" and isinstance(self.fails[kind], OSError)
             raise self.fails[kind]
         if kind == "websocket.close" and event["code"] in self.refuses:
             msg = f"close code {event['code']}"

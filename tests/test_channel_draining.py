@@ -7,7 +7,7 @@ from typing import Any
 
 import anyio
 import pytest
-from anyio import current_time, sleep, sleep_forever, wait_all_tasks_blocked
+from anyio import current_time, sleep, sleep_forever
 from starlette.websockets import WebSocket as StarletteWebSocket
 
 from tests.asgi import Server, accept, close, denial
@@ -27,6 +27,7 @@ from websocket_kit._channel import (
 )
 from websocket_kit._handshake import Rejection
 from websocket_kit._serving import serve
+from websocket_kit.testing._running import calm_down
 
 pytestmark = pytest.mark.anyio
 
@@ -64,7 +65,7 @@ async def test_a_handshake_that_is_dropped_before_its_peer_asks_is_answered_then
     drop(ws, 4000, "out", WHY)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(hang_up, ws)
-        await wait_all_tasks_blocked()
+        await calm_down()
         assert server.sent == []
         server.push({"type": "websocket.connect"})
     assert server.sent == denial(503)
@@ -80,7 +81,7 @@ async def test_who_is_accepting_meanwhile_is_told() -> None:
                 await ws.accept()
 
         tasks.start_soon(accept_it)
-        await wait_all_tasks_blocked()
+        await calm_down()
         drop(ws, 4000, "out", WHY)
         await hang_up(ws)
         server.push({"type": "websocket.connect"})
@@ -134,7 +135,7 @@ async def test_a_goodbye_that_comes_later_changes_nothing() -> None:
             assert not isinstance(caught.value, WebSocketDisconnectError)
 
         tasks.start_soon(receive)
-        await wait_all_tasks_blocked()
+        await calm_down()
         drop(ws, 4000, "out", WHY)
         server.leave(1001)
     assert ws.close_info == CloseInfo(4000, "out", "server")
@@ -151,7 +152,7 @@ async def test_a_server_that_fails_meanwhile_changes_nothing_either() -> None:
                 await ws.receive()
 
         tasks.start_soon(receive)
-        await wait_all_tasks_blocked()
+        await calm_down()
         drop(ws, 4000, "out", WHY)
         server.push(OSError("reset"))
 
@@ -166,7 +167,7 @@ async def serving(handler: Any, server: Server, helper: Any) -> float:
     async with anyio.create_task_group() as tasks:
 
         async def help_along() -> None:
-            await wait_all_tasks_blocked()
+            await calm_down()
             await helper(ws)
 
         tasks.start_soon(help_along)

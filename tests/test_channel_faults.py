@@ -8,7 +8,7 @@ import anyio
 import pytest
 from anyio import wait_all_tasks_blocked
 
-from tests.asgi import Call, Server, accept
+from tests.asgi import Call, Server, accept, close
 from websocket_kit import (
     CloseCode,
     CloseInfo,
@@ -16,6 +16,7 @@ from websocket_kit import (
     WebSocketDisconnectError,
     WebSocketHandshakeError,
 )
+from websocket_kit.testing._running import calm_down
 
 pytestmark = pytest.mark.anyio
 
@@ -77,6 +78,43 @@ async def test_after_a_failed_send_the_server_is_asked_nothing_more() -> None:
     with pytest.raises(WebSocketDisconnectError):
         await ws.receive()
     assert (len(server.tried), server.receives) == (tried, receives)
+
+
+@pytest.mark.parametrize(("refuses", "code"), [({}, 1011), ({1011}, 4011)])
+async def test_a_server_that_refused_a_message_is_told_to_close(
+    refuses: set[int], code: int
+) -> None:
+    server = Server(refuses=refuses)
+    ws = server.websocket()
+    server.fails["websocket.send"] = RuntimeError("over 1 MiB")
+    with pytest.raises(WebSocketDisconnectError):
+        async with ws:
+            await ws.send("hi")
+    assert server.sent == [accept(), close(code)]
+    assert ws.close_info == CloseInfo(None, "", "peer")
+
+
+async def test_a_peer_that_is_gone_by_the_servers_own_word_is_sent_no_close() -> None:
+    server = Server()
+    server.fails["websocket.send"] = OSError("gone")
+    with pytest.raises(WebSocketDisconnectError):
+        async with server.websocket() as ws:
+            await ws.send("hi")
+    assert server.sent == [accept()]
+
+
+async def test_a_goodbye_that_follows_a_refused_message_is_sent_no_close() -> None:
+    server = Server()
+    ws = server.websocket()
+    server.fails["websocket.send"] = RuntimeError("gone")
+    with pytest.raises(WebSocketDisconnectError):
+        async with ws, ws.task_group() as tasks:
+            tasks.start_soon(ws.send, "hi")
+            await calm_down()
+            server.leave(1001)
+            await anyio.sleep_forever()
+    assert server.sent == [accept()]
+    assert ws.close_info == CloseInfo(1001, "", "peer")
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])

@@ -259,7 +259,7 @@ async def compare(steps: list[str]) -> None:
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(steps=st.lists(st.sampled_from([*ACTIONS, *EVENTS]), max_size=15))
 def test_any_calls_in_any_order_do_what_the_model_says(
     backend: Literal["asyncio", "trio"], steps: list[str]

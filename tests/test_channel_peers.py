@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 import pytest
-from anyio import current_time, sleep, sleep_forever, wait_all_tasks_blocked
+from anyio import current_time, sleep, sleep_forever
 from starlette.websockets import WebSocket as StarletteWebSocket
 
 from tests.asgi import Server, accept, close, text
@@ -21,6 +21,7 @@ from websocket_kit import (
     WebSocketTimeoutError,
     wrap,
 )
+from websocket_kit.testing._running import calm_down
 
 pytestmark = pytest.mark.anyio
 
@@ -155,7 +156,7 @@ async def test_a_goodbye_that_comes_later_changes_nothing() -> None:
                 await ws.receive()
 
         tasks.start_soon(receive)
-        await wait_all_tasks_blocked()
+        await calm_down()
         with pytest.raises(WebSocketDisconnectError):
             await ws.send("hi")
         server.leave(1001)
@@ -175,7 +176,7 @@ async def test_a_message_that_comes_later_is_not_received() -> None:
                 await ws.receive()
 
         tasks.start_soon(receive)
-        await wait_all_tasks_blocked()
+        await calm_down()
         with pytest.raises(WebSocketDisconnectError):
             await ws.send("hi")
         server.push("late")
@@ -273,7 +274,7 @@ async def sends_to(
     start = current_time()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(serve)
-        await wait_all_tasks_blocked()
+        await calm_down()
         with pytest.raises(WebSocketDisconnectError):
             await here[0].send("hi")
         await sleep(10)
@@ -463,7 +464,7 @@ async def test_in_a_task_group_who_receives_is_told_and_the_group_ends() -> None
     with pytest.raises(WebSocketHandshakeError, match="messages_per_second=3"):
         async with ws.task_group() as tasks:
             tasks.start_soon(receive)
-            await wait_all_tasks_blocked()
+            await calm_down()
             assert received == ["1", "2"]
             server.push(*"345")
             await sleep_forever()
@@ -500,7 +501,7 @@ async def test_a_message_behind_this_ends_own_close_counts_no_more() -> None:
                 await ws.receive()
 
         tasks.start_soon(receive)
-        await wait_all_tasks_blocked()
+        await calm_down()
         await ws.close(4000)
         server.push("2")
     assert ws.close_info == CloseInfo(4000, "", "server")
@@ -551,7 +552,7 @@ async def test_a_goodbye_that_tells_more_is_not_logged_again(
     await ws.accept()
     with pytest.raises(WebSocketDisconnectError):
         async with ws.task_group():
-            await wait_all_tasks_blocked()
+            await calm_down()
             server.leave(1001)
             await ws.send("hi")
     assert [message.split()[0] for message in caplog.messages] == ["accepted", "closed"]

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +26,8 @@ from websocket_kit import (
     websocket,
     wrap,
 )
+from websocket_kit.testing import Peer, backend, connect, lifespan, run
+from websocket_kit.testing._profiles import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,16 +41,12 @@ each_page = pytest.mark.parametrize("page", PAGES)
 # ------------------------------------------------------------------------------- plain Markdown
 
 
-# Written before this rule; its next change mends it.
-NOT_YET_PLAIN = {"how-to/test-a-handler.md"}
-
-
 def plain(page: str) -> str:
     """What a page shows where it is rendered as Markdown and no more, without its code."""
     return re.sub(r"<!--.*?-->|^```\w+$.*?^```$", "", PAGES[page], flags=re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", sorted({*PAGES} - NOT_YET_PLAIN))
+@each_page
 def test_a_page_shows_no_directive_and_no_role(page: str) -> None:
     assert re.findall(r"^```\{.*|(?<!`)\{[a-z:]+\}`\S.*", plain(page), re.MULTILINE) == []
 
@@ -86,12 +88,61 @@ def test_the_lifecycle_page_shows_the_table(lifecycle: ModuleType) -> None:
     assert page == lifecycle.insert(page, lifecycle.tabulate()), "run: python docs/lifecycle.py"
 
 
+def test_the_testing_page_shows_the_servers_habits(load_file: Callable[[Path], ModuleType]) -> None:
+    profiles = load_file(DOCS / "profiles.py")
+    page = PAGES["reference/testing.md"]
+    assert page == profiles.insert(page, profiles.tabulate()), "run: python docs/profiles.py"
+
+
+def test_the_servers_habits_are_all_of_a_profile() -> None:
+    source = (DOCS / "profiles.py").read_text("utf-8")
+    assert [field for field in Profile._fields if not re.search(rf"\.{field}\b", source)] == []
+
+
+# -------------------------------------------------------------------- the runners of other projects
+
+
+# What each example's runner needs; where there is a conftest.py, it stands beside.
+RUNNERS = {
+    "with_anyio": ["-panyio"],
+    "with_pytest_asyncio": [
+        "-ppytest_asyncio.plugin",
+        "-oasyncio_default_fixture_loop_scope=function",
+    ],
+    "with_pytest_trio": ["-ppytest_trio.plugin"],
+    "with_unittest": [],
+    "with_hypothesis": [],
+}
+
+
+@pytest.mark.parametrize("name", RUNNERS)
+def test_an_example_passes_under_its_runner_in_virtual_time(name: str, tmp_path: Path) -> None:
+    examples = DOCS / "examples" / "testing"
+    shutil.copy(examples / f"{name}.py", tmp_path / f"test_{name}.py")
+    conftest = examples / f"{name}_conftest.py"
+    if conftest.exists():
+        shutil.copy(conftest, tmp_path / "conftest.py")
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-Werror", *RUNNERS[name]],
+        cwd=tmp_path,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        text=True,
+        timeout=30,  # and in each a handler takes a minute to answer
+        check=False,
+    )
+    assert re.search(r"== \d passed in", ran.stdout), ran.stdout
+
+
 # ------------------------------------------------------------------------------- the reference
 
 
 def members(owner: type) -> dict[str, Any]:
     return {name: getattr(owner, name) for name in dir(owner) if not name.startswith("_")}
 
+
+# What of a peer is for connect() alone.
+INTERNAL = {"answered", "failure", "raise_left_over", "take_crash", "unread"}
 
 LISTED: dict[str, dict[str, Any]] = {
     "reference/websocket.md": {"WebSocket": WebSocket, **members(WebSocket)},
@@ -106,6 +157,13 @@ LISTED: dict[str, dict[str, Any]] = {
         **members(WebSocketRouter),
     },
     "reference/starlette.md": {"wrap": wrap},
+    "reference/testing.md": {
+        "connect": connect,
+        "lifespan": lifespan,
+        "backend": backend,
+        "run": run,
+        **{name: member for name, member in members(Peer).items() if name not in INTERNAL},
+    },
 }
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
-from anyio import current_time, sleep, sleep_forever, wait_all_tasks_blocked
+from anyio import current_time, sleep, sleep_forever
 
-from tests.asgi import Server, accept, close, denial, text
+from tests.asgi import Event, Server, accept, close, denial, noted, text
 from websocket_kit import (
     CloseInfo,
     WebSocket,
@@ -21,6 +21,8 @@ from websocket_kit import (
     WebSocketRouter,
     websocket,
 )
+from websocket_kit.testing import lifespan as run_its_lifespan
+from websocket_kit.testing._running import calm_down
 
 pytestmark = pytest.mark.anyio
 
@@ -58,7 +60,7 @@ class House:
         """Let a peer connect, and wait until its handler waits."""
         server = server or WakingServer()
         self._tasks.start_soon(self._serve, server, app or self.app)
-        await wait_all_tasks_blocked()
+        await calm_down()
         return server
 
     async def _serve(self, server: Server, app: Any) -> None:
@@ -107,7 +109,7 @@ async def test_a_router_knows_who_is_there() -> None:
         clients = {ws.scope["client"][0] for ws in rooms.app.connections}
         assert clients == {"192.0.2.1", "192.0.2.2"}
         first.leave()
-        await wait_all_tasks_blocked()
+        await calm_down()
         assert [ws.scope["client"][0] for ws in rooms.app.connections] == ["192.0.2.2"]
 
 
@@ -134,7 +136,7 @@ async def test_the_connections_are_a_snapshot_that_can_be_gone_through() -> None
         servers = [await rooms.connect() for _ in range(3)]
         for ws in rooms.app.connections:
             await ws.close(1001)
-            await wait_all_tasks_blocked()
+            await calm_down()
         assert [server.sent[-1] for server in servers] == [close(1001)] * 3
         assert rooms.app.connections == frozenset()
 
@@ -273,9 +275,9 @@ async def test_a_handshake_whose_peer_has_not_asked_yet_is_answered_when_it_does
     async with house(receive_all) as rooms, anyio.create_task_group() as tasks:
         server = await rooms.connect(Server(connect=False))
         tasks.start_soon(rooms.app.close_all)
-        await wait_all_tasks_blocked()
+        await calm_down()
         server.push({"type": "websocket.connect"})
-        await wait_all_tasks_blocked()
+        await calm_down()
         assert server.sent == denial(503)
 
 
@@ -301,7 +303,7 @@ async def test_a_peer_that_has_left_already_is_sent_nothing() -> None:
     async with house(handler) as rooms:
         server = await rooms.connect()
         server.leave()
-        await wait_all_tasks_blocked()
+        await calm_down()
         assert await seconds(rooms.app.close_all()) == pytest.approx(2)
         assert server.sent == [accept()]
 
@@ -644,7 +646,8 @@ async def test_one_that_calls_it_does_not_wait_for_itself() -> None:
         assert server.sent == other.sent == [accept(), close(1012)]
 
 
-async def test_two_at_once_wait_for_the_same() -> None:
+@pytest.mark.parametrize("turns", [0, 1, 2])
+async def test_two_at_once_wait_for_the_same(turns: int) -> None:
     async def handler(ws: WebSocket) -> None:
         async with ws:
             await sleep(2)
@@ -658,7 +661,8 @@ async def test_two_at_once_wait_for_the_same() -> None:
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(close_all, 1001)
-            await anyio.lowlevel.checkpoint()
+            for _ in range(turns):
+                await anyio.lowlevel.checkpoint()
             tasks.start_soon(close_all, 1012)
         assert took == [pytest.approx(2), pytest.approx(2)]
         assert server.sent[-1]["type"] == "websocket.close"
@@ -734,17 +738,10 @@ async def test_a_router_drains_as_its_lifespan_ends_while_what_it_gave_is_still_
 
 async def run_lifespan(app: Any) -> list[str]:
     """Let a server start and stop; what the app answers."""
-    events = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
-    sent: list[str] = []
-
-    async def receive() -> Any:
-        return next(events)
-
-    async def send(event: Any) -> None:
-        sent.append(event["type"])
-
-    await app({"type": "lifespan", "state": {}}, receive, send)
-    return sent
+    sent: list[Event] = []
+    async with run_its_lifespan(noted(app, sent)):
+        pass
+    return [event["type"] for event in sent]
 
 
 @pytest.mark.parametrize("own", [True, False])

@@ -224,7 +224,8 @@ async def test_an_app_that_ends_before_the_shutdown_ends_the_routers_lifespan() 
 
     run = Run()
     await run.serve(WebSocketRouter(lifespan=run.lifespan("router")).wrap(app))
-    assert run.steps == ["router starts", "router stops", "serves"]
+    assert run.steps[0] == "router starts"
+    assert sorted(run.steps[1:]) == ["router stops", "serves"]  # in no order
 
 
 async def test_a_server_without_state_still_starts_both() -> None:

@@ -6,13 +6,14 @@ import json
 import re
 import runpy
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from websocket_kit import WebSocketRouter
+from websocket_kit.testing import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,6 +46,17 @@ def port(
     """Where the example is served."""
     with on_uvicorn(load_file(quiz).app) as port:
         yield port
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> dict[str, Any]:
+    """All Python of the README, run from the top."""
+    blocks = re.findall(
+        r"^```python\n(.*?)^```$", README.read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
+    file = tmp_path / "readme.py"
+    file.write_text("\n".join(blocks), encoding="utf-8")
+    return runpy.run_path(str(file), run_name="readme")
 
 
 def open_path(port: int, path: str) -> ClientConnection:
@@ -107,3 +119,8 @@ def test_the_readmes_example_refuses_a_bad_input_with_400(port: int) -> None:
     with pytest.raises(InvalidStatus) as refused:
         open_path(port, "/quiz/2?rounds=few")
     assert refused.value.response.status_code == 400
+
+
+@pytest.mark.parametrize("name", ["asyncio", "trio"])
+def test_the_readmes_test_passes(code: dict[str, Any], name: Literal["asyncio", "trio"]) -> None:
+    run(code["test_an_order"], backend=name)

@@ -13,7 +13,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount, NoMatchFound, Router
 
-from tests.asgi import accept, close, noted
+from tests.asgi import Server, accept, close, noted
 from websocket_kit import (
     InvalidRouteError,
     WebSocket,
@@ -23,6 +23,7 @@ from websocket_kit import (
     websocket,
 )
 from websocket_kit.testing import HandshakeRejected, connect, lifespan
+from websocket_kit.testing._running import calm_down
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -842,7 +843,7 @@ async def test_a_handler_ends_no_sooner_than_its_close_has_gone_out() -> None:
     server.stuck.add("websocket.close")
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(app, *server.asgi)
-        await anyio.wait_all_tasks_blocked()
+        await calm_down()
         start = anyio.current_time()
         await app.close_all()
         assert anyio.current_time() - start == pytest.approx(1.5)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import anyio
 import pytest
-from anyio import current_time, sleep_forever, wait_all_tasks_blocked
+from anyio import current_time, sleep_forever
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.routing import WebSocketRoute as StarletteRoute
@@ -32,6 +32,7 @@ from websocket_kit import (
     endpoint,
 )
 from websocket_kit.testing import HandshakeRejected, connect
+from websocket_kit.testing._running import calm_down
 
 pytestmark = pytest.mark.anyio
 
@@ -417,7 +418,7 @@ async def test_a_task_that_a_handler_left_behind_cannot_accept_any_more(serve: S
 
         async def handler(ws: WebSocket) -> None:
             tasks.start_soon(accept_late, ws)
-            await wait_all_tasks_blocked()
+            await calm_down()
 
         await serve(handler)(*server.asgi)
         server.push({"type": "websocket.connect"})
@@ -583,7 +584,7 @@ async def test_no_text_of_an_exception_is_logged(
             headers={"cookie": "s3cret", "authorization": "s3cret"}, query_string=b"token=s3cret"
         )
         with contextlib.suppress(KeyError):
-            await serve(handler, server)
+            await serve(handler)(*server.asgi)
     said = [str(vars(record)) + record.getMessage() for record in caplog.records]
     assert len(said) == 12
     assert not any("s3cret" in each for each in said)
@@ -627,7 +628,7 @@ async def test_a_line_says_which_handler_ended_how(
         await ws.accept()
         raise error
 
-    await serve(handler, Server())
+    await serve(handler)(*Server().asgi)
     (record,) = caplog.records
     name = f"{serve.__name__}.<locals>.route"
     assert record.getMessage() == (
@@ -674,7 +675,7 @@ async def connect_many(app: Any, *clients: Any) -> list[Server]:
     async with anyio.create_task_group() as tasks:
         for server in servers:
             tasks.start_soon(app, *server.asgi)
-            await wait_all_tasks_blocked()
+            await calm_down()
         for server in servers:
             if seen(server.sent) is None:
                 server.leave()
@@ -810,7 +811,7 @@ async def test_a_hostile_origin_or_host_never_reaches_the_handler(
         *((b"host", host.encode()) for host in hosts),
         *((b"origin", origin.encode()) for origin in origins),
     ]
-    await serve(handler, server)
+    await serve(handler)(*server.asgi)
     assert seen(server.sent) == 403
 
 
@@ -822,7 +823,7 @@ async def test_nor_does_a_bare_websocket_accept_one(origins: list[str], hosts: l
         *((b"origin", origin.encode()) for origin in origins),
     ]
     with pytest.raises(WebSocketHandshakeError, match="allowed_origins"):
-        await serve_async_with(stay, server)
+        await serve_async_with(stay)(*server.asgi)
     assert seen(server.sent) == 403
 
 
@@ -843,7 +844,7 @@ async def test_the_servers_own_page_is_known_in_any_case_and_with_its_default_po
         await ws.accept()
 
     server = Server(headers={"host": host, "origin": origin})
-    await serve(handler, server)
+    await serve(handler)(*server.asgi)
     assert seen(server.sent) == (1000, "")
 
 

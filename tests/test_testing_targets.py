@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
 import quart
 from anyio import sleep_forever
-from django.conf import settings
 from django.core.asgi import get_asgi_application
 from fastapi import Depends, FastAPI
 from fastapi import WebSocket as FastAPIWebSocket
@@ -427,8 +427,16 @@ async def echo_in_quart() -> None:
         await quart.websocket.send(await quart.websocket.receive())
 
 
-if not settings.configured:
-    settings.configure()
+@pytest.fixture(autouse=True, scope="module")
+def _django(load_file: Callable[[Path], object]) -> None:
+    """Give Django its settings, of which a process has one: those of its example."""
+    load_file(Path(__file__).parents[1] / "docs" / "examples" / "mounting" / "django_wrap.py")
+
+
+async def django(scope: Any, receive: Any, send: Any) -> None:
+    await get_asgi_application()(scope, receive, send)
+
+
 django_router = WebSocketRouter()
 
 
@@ -443,7 +451,7 @@ FRAMEWORKS: dict[str, tuple[Any, str]] = {
     "FastAPI": (fastapi_app, "/echo?name=Ada&times=1"),
     "Litestar": (Litestar([echo_in_litestar]), "/echo"),
     "Litestar's listener": (Litestar([listen_in_litestar]), "/listener"),
-    "Django": (django_router.wrap(get_asgi_application()), "/echo"),
+    "Django": (django_router.wrap(django), "/echo"),
 }
 every_framework = pytest.mark.parametrize(
     ("app", "path"), FRAMEWORKS.values(), ids=list(FRAMEWORKS)

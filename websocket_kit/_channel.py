@@ -239,7 +239,7 @@ class Channel:
             event = self._owed.pop(0)
             if not await self._try_to_send(event):
                 self._owed = None
-                if self._state is State.CLOSED:
+                if self._state is not State.REJECTED:
                     await self._close_otherwise(event)
 
     async def _close_otherwise(self, refused: Event) -> None:
@@ -254,7 +254,8 @@ class Channel:
                 if self._wrapped is not None:
                     self._wrapped.reopen()
                 if await self._try_to_send(_close_event(other, reason)):
-                    self._close_info = CloseInfo(other, reason, "server")
+                    if self._state is State.CLOSED:
+                        self._close_info = CloseInfo(other, reason, "server")
                     return
 
     async def _try_to_send(self, event: Event) -> bool:
@@ -286,6 +287,7 @@ class Channel:
         # 1005 and 1006 say "no code" and "no close frame": servers mix them up at will.
         # uvicorn with wsproto gives an enum of its own.
         known = int(code) if isinstance(code, int) and code not in {1005, 1006} else None
+        self._owed = None
         self._over(State.DISCONNECTED, CloseInfo(known, event.get("reason") or "", "peer"))
         if first:
             self._log_closed()
@@ -389,6 +391,9 @@ class Channel:
         if not self._open:  # closed by another task, or through a wrapped socket
             raise self._illegal(call) from error
         goodbye = self._left({}, call)
+        if not isinstance(error, OSError):  # ASGI's word for a peer that is gone
+            # Or the server refused the message, as daphne does over 1 MiB, and the peer waits.
+            self._owed = [_close_event(CloseCode.INTERNAL_ERROR, "")]
         if self._reader is not None:
             self._reader.leave(error)
         raise goodbye from error

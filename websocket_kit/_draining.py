@@ -82,6 +82,8 @@ class Connections:
             self.draining -= 1
 
     async def _hang_up(self, ws: WebSocket[Any, Any]) -> None:
+        if ws in self._hanging_up:  # another call is at it
+            return
         hung_up = self._hanging_up[ws] = anyio.Event()
         try:
             await hang_up(ws)

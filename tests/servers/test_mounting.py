@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import anyio
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -18,7 +17,9 @@ from starlette.websockets import WebSocket as StarletteWebSocket
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from tests.asgi import noted
 from websocket_kit import WebSocket, WebSocketRouter, websocket
+from websocket_kit.testing import lifespan, run
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -226,29 +227,15 @@ def test_a_site_that_fails_to_start_stops_the_server(
         await receive()
         await send({"type": "lifespan.startup.failed", "message": "no database"})
 
-    assert startup(router.wrap(site)) == {
-        "type": "lifespan.startup.failed",
-        "message": "no database",
-    }
+    async def start() -> None:
+        async with lifespan(noted(router.wrap(site), sent)):
+            pytest.fail("it started")
+
+    sent: list[Message] = []
+    with pytest.raises(RuntimeError, match="no database"):
+        run(start)
+    assert sent == [{"type": "lifespan.startup.failed", "message": "no database"}]
     assert steps == []
-
-
-def startup(app: ASGIApp) -> Message:
-    """What an app answers to the start of its lifespan."""
-    answers: list[Message] = []
-
-    async def receive() -> Message:
-        return {"type": "lifespan.startup"}
-
-    async def send(message: Message) -> None:
-        answers.append(message)
-
-    async def run() -> None:
-        with anyio.fail_after(WAIT):
-            await app({"type": "lifespan", "state": {}}, receive, send)
-
-    anyio.run(run)
-    return answers[0]
 
 
 def test_a_router_alone_runs_its_lifespan(

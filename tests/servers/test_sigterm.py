@@ -79,7 +79,7 @@ def code_of(client: ClientConnection) -> int | None:
     return None if closed.value.rcvd is None else closed.value.rcvd.code
 
 
-# What a busy machine may add, in seconds: far less than the grace that a hang would take.
+# What a busy machine may add, in seconds.
 LEEWAY = 1.0
 
 

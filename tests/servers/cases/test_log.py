@@ -1,0 +1,77 @@
+"""What the log holds: nothing of ordinary goodbyes, and a traceback of each failure."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.servers import wire
+from tests.servers.launch import eventually
+
+if TYPE_CHECKING:
+    from tests.servers.conftest import Same
+    from tests.servers.launch import Server, Story
+
+HANDLERS = (
+    "receive",
+    "iterate",
+    "echo",
+    "send-only",
+    "group?do=receive",
+    "group?do=send",
+    "group",
+    "send-each",
+)
+
+
+def fail(server: Server) -> int:
+    """Let a handler fail; where in the log that is, which some servers write a second later."""
+    story = server.story()
+    with server.open("/router/ending?how=raise", story) as peer:
+        peer.send(wire.text("go on"))
+        peer.end()
+
+    def line() -> int:
+        return next((i for i, line in enumerate(server.log) if f"swordfish {story.key}" in line), 0)
+
+    return eventually(line)
+
+
+def say_goodbyes(server: Server) -> None:
+    with ExitStack() as peers:
+        going: list[tuple[wire.Peer, str, Story]] = []
+        for path, how in itertools.product(HANDLERS, ("close", "leave", "reset") * 3):
+            story = server.story()
+            peer = peers.enter_context(server.open(f"/router/{path}", story))
+            peer.send(wire.text("hello"))
+            going.append((peer, how, story))
+        for peer, how, _ in going:
+            match how:
+                case "close":
+                    with suppress(ConnectionError):  # it has been closed already
+                        peer.send(wire.close(1000))
+                    peer.end()
+                case "leave":
+                    peer.leave()
+                case _:
+                    peer.reset()
+        for *_, story in going:
+            story.ended()
+
+
+@pytest.mark.rule(3, 14)
+def test_ordinary_goodbyes_leave_no_line_in_the_log(server: Server, same: Same) -> None:
+    first, second = fail(server), fail(server)
+    say_goodbyes(server)
+    third = fail(server)
+    same(third - second - (second - first), 0)
+
+
+@pytest.mark.rule(7)
+def test_a_handler_that_fails_leaves_a_traceback(server: Server, same: Same) -> None:
+    first, second = fail(server), fail(server)
+    between = server.log[first + 1 : second + 1]
+    same(sum(line.startswith("RuntimeError: ") for line in between), 1)

@@ -1,0 +1,62 @@
+"""Servers set up otherwise: with pings, and with a root path."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tests.servers import wire
+from tests.servers.launch import KINDS, Server, eventually
+
+if TYPE_CHECKING:
+    from tests.servers.conftest import Measured, Same, Together
+
+# Pings are a second apart, and a pong has a second to come.
+LONGEST = 15.0
+
+
+class Found(NamedTuple):
+    """What came of the settings.
+
+    Attributes:
+        answer: The echo of a message, at the same path as without a root path.
+        handler: How the handler of a peer that answers no ping ended.
+        seconds: How long after the last sign of life that was.
+    """
+
+    answer: str | bytes
+    handler: str
+    seconds: float
+
+
+def set_otherwise(shared: Server) -> Found:
+    kind = KINDS[shared.name]
+    with Server(shared.name, f"{kind.keepalive or ''} {kind.root_path or ''}") as server:
+        with server.open("/router/echo", server.story()) as peer:
+            peer.send(wire.text("hello"))
+            answer = peer.message()
+        story = server.story()
+        with server.open("/router/receive", story):
+            began = story.wait("open")["at"]
+            ended = eventually(lambda: story.all("ended"), LONGEST)
+        seconds = (ended[0]["at"] if ended else time.monotonic()) - began
+        return Found(answer, ended[0]["how"] if ended else "waits on", seconds)
+
+
+@pytest.mark.rule(13)
+def test_paths_are_the_same_under_a_root_path(
+    server: Server, same: Same, together: Together
+) -> None:
+    same(together(set_otherwise).answer, "hello")
+
+
+@pytest.mark.rule(2, 16)
+def test_a_peer_that_answers_no_ping_is_noticed_where_the_server_is_told_to_ping(
+    server: Server, same: Same, together: Together, measured: Measured
+) -> None:
+    found = together(set_otherwise)
+    if found.seconds < LONGEST:
+        measured(found.seconds)
+    same(found.handler, "WebSocketDisconnectError None")
