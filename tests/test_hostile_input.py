@@ -83,7 +83,7 @@ CORPUS: dict[str, str] = {
     "full-width digits": "\uff11\uff12",
     "spaces round digits": " 1 ",
     "an underscore in digits": "1_000",
-    "many wrong items": "[" + "{}," * 100_000 + "{}]",
+    "many wrong items": "[" + "{}," * 10_000 + "{}]",
     "many braces": "{}" * 100_000,
     "right to left": "\u202egnp.exe",
     "only a quote": '"',
