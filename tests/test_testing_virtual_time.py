@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import anyio
@@ -22,6 +23,7 @@ from starlette.concurrency import run_in_threadpool
 
 from websocket_kit import WebSocket
 from websocket_kit.testing import ExpectationFailed, WaitTimeout, backend, connect, run
+from websocket_kit.testing.virtual_time import _refuse_threads
 
 Name = Literal["asyncio", "trio"]
 on_both = pytest.mark.parametrize("name", ["asyncio", "trio"])
@@ -419,3 +421,15 @@ except ImportError as error:
     assert done.stdout == (
         "the backend 'trio' needs trio, which is not installed: pip install trio\n"
     )
+
+
+def test_a_modules_function_is_replaced_once_and_goes_on_in_real_time() -> None:
+    async def run_sync(answer: int) -> int:
+        return answer
+
+    module = SimpleNamespace(run_sync=run_sync)
+    _refuse_threads(module)
+    replaced = module.run_sync
+    _refuse_threads(module)
+    assert module.run_sync is replaced is not run_sync
+    assert run(replaced, 42, virtual=False) == 42
