@@ -2,7 +2,7 @@
 
 A model of forty lines says what may come of each step: a value or one of the library's errors.
 Whatever the steps, no message is lost or reordered, and the server never sees what ASGI forbids.
-CI takes 20,000 steps at least: `pytest tests/test_state_machine.py --hypothesis-profile=thorough`;
+CI takes 10,000 steps at least: `pytest tests/test_state_machine.py --hypothesis-profile=thorough`;
 `--hypothesis-profile=long` takes a hundred times as many.
 """
 
