@@ -41,7 +41,7 @@ SHARE = 0.1
 # How long the server may take to let go of what is gone, and how long any socket may wait.
 PATIENCE = 30.0
 # What memory may grow by between the first and the last third of the waves: an allocator's noise.
-GROWTH = 0.05
+GROWTH = 0.10
 
 
 # ------------------------------------------------------------------------------------ the server
