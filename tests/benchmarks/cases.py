@@ -14,6 +14,7 @@ from typing import NamedTuple
 import uvloop
 from starlette.testclient import TestClient
 
+from tests.benchmarks.adapter import QUERY, REASON, App, Job, Library, input_path, literal_path
 from tests.benchmarks.feeding import (
     check_connection,
     check_echo,
@@ -21,7 +22,6 @@ from tests.benchmarks.feeding import (
     time_echo,
 )
 from tests.benchmarks.libraries import raw
-from tests.benchmarks.library import QUERY, REASON, App, Job, Library, input_path, literal_path
 from tests.benchmarks.measuring import SAMPLE, Candidate
 from tests.benchmarks.messages import DICTS, EVENTS, PLAYERS, TEXTS
 from websocket_kit.testing import connect, run
@@ -77,7 +77,7 @@ class _Libraries:
                 except ImportError as error:
                     self.left_out.append(f"{name}: {error}")
                 else:
-                    self._loaded.append(module.LIBRARY)
+                    self._loaded.append(module.ADAPTER)
         return iter(self._loaded)
 
 

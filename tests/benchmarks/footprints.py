@@ -13,10 +13,10 @@ from collections.abc import Callable, Generator
 
 from starlette.types import Message, Scope
 
+from tests.benchmarks.adapter import App
 from tests.benchmarks.cases import CONTROL, Case, event_loop, libraries
 from tests.benchmarks.feeding import CONNECT, DISCONNECT, make_scope
 from tests.benchmarks.libraries import raw
-from tests.benchmarks.library import App
 from tests.benchmarks.measuring import Candidate
 
 # ---------------------------------------------------------------------------------- memory

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from starlette.types import Receive, Scope, Send
 
+from tests.benchmarks.adapter import App, Library, literal_path
 from tests.benchmarks.libraries import fastapi, litestar, raw, starlette, websocket_kit
-from tests.benchmarks.library import App, Library, literal_path
 
 PATHS = {"echo": "/echo", "connect": literal_path(0)}
 
@@ -26,10 +26,10 @@ def _raw() -> dict[str, App]:
 APPS: dict[str, dict[str, App]] = {
     "raw": _raw(),
     "control": _raw(),
-    "websocket_kit": _apps(websocket_kit.LIBRARY),
-    "starlette": _apps(starlette.LIBRARY),
-    "fastapi": _apps(fastapi.LIBRARY),
-    "litestar": _apps(litestar.LIBRARY),
+    "websocket_kit": _apps(websocket_kit.ADAPTER),
+    "starlette": _apps(starlette.ADAPTER),
+    "fastapi": _apps(fastapi.ADAPTER),
+    "litestar": _apps(litestar.ADAPTER),
 }
 
 

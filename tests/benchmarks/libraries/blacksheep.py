@@ -10,7 +10,7 @@ from typing import Any
 from blacksheep import Application, WebSocket, WebSocketDisconnectError
 from blacksheep.server.routing import RouteMethod, Router
 
-from tests.benchmarks.library import App, Library, input_path, literal_path
+from tests.benchmarks.adapter import App, Library, input_path, literal_path
 
 
 async def _text(websocket: WebSocket) -> None:
@@ -68,7 +68,7 @@ def _finder(routes: int) -> Callable[[str], object]:
     return room
 
 
-LIBRARY = Library(
+ADAPTER = Library(
     "blacksheep",
     {
         "text": {"receive_text, send_text": _app(_text, "/echo")},

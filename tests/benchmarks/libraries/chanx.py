@@ -20,7 +20,7 @@ from chanx.channels.websocket import AsyncJsonWebsocketConsumer
 from chanx.core.decorators import ws_handler
 from chanx.messages.base import BaseMessage
 
-from tests.benchmarks.library import App, Library
+from tests.benchmarks.adapter import App, Library
 
 
 class PlayerMessage(BaseMessage):
@@ -152,4 +152,4 @@ def _app(consumer: Any) -> App:
     return app
 
 
-LIBRARY = Library("chanx", {"union": {"ws_handler": _app(_Events)}})
+ADAPTER = Library("chanx", {"union": {"ws_handler": _app(_Events)}})

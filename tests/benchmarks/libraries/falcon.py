@@ -9,7 +9,7 @@ from falcon import WebSocketDisconnected
 from falcon.asgi import App as FalconApp
 from falcon.asgi import Request, WebSocket
 
-from tests.benchmarks.library import App, Library, input_path, literal_path
+from tests.benchmarks.adapter import App, Library, input_path, literal_path
 
 Falcon: TypeAlias = "FalconApp[Request, Any]"
 
@@ -74,7 +74,7 @@ def _finder(routes: int) -> Callable[[str], object]:
     return room
 
 
-LIBRARY = Library(
+ADAPTER = Library(
     "falcon",
     {
         "text": {"receive_text, send_text": _app(_Text(), "/echo")},

@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from starlette.routing import Match
 
+from tests.benchmarks.adapter import App, Library, input_path, literal_path
 from tests.benchmarks.feeding import make_scope
-from tests.benchmarks.library import App, Library, input_path, literal_path
 from tests.benchmarks.messages import EVENT, PLAYER
 
 
@@ -115,7 +115,7 @@ def _finder(routes: int) -> Callable[[str], object]:
     return room
 
 
-LIBRARY = Library(
+ADAPTER = Library(
     "fastapi",
     {
         "text": {"receive_text, send_text": _app(_text, "/echo")},

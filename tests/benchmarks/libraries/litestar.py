@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from litestar import Litestar, WebSocket, websocket, websocket_listener
 from litestar.exceptions import WebSocketDisconnect
 
-from tests.benchmarks.library import App, Library, input_path, literal_path
+from tests.benchmarks.adapter import App, Library, input_path, literal_path
 from tests.benchmarks.messages import Player
 from tests.benchmarks.structs import EventStruct, PlayerStruct
 
@@ -98,7 +98,7 @@ def _finder(routes: int) -> Callable[[str], object]:
     return room
 
 
-LIBRARY = Library(
+ADAPTER = Library(
     "litestar",
     {
         "text": {

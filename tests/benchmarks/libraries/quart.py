@@ -8,7 +8,7 @@ from typing import Any
 
 from quart import Quart, websocket
 
-from tests.benchmarks.library import App, Library, input_path, literal_path
+from tests.benchmarks.adapter import App, Library, input_path, literal_path
 
 
 async def _text() -> None:
@@ -61,7 +61,7 @@ def _finder(routes: int) -> Callable[[str], object]:
     return room
 
 
-LIBRARY = Library(
+ADAPTER = Library(
     "quart",
     {
         "text": {"receive, send": _app(_text, "/echo")},

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 from starlette.types import Receive, Scope, Send
 
-from tests.benchmarks.library import App, Job, Library
+from tests.benchmarks.adapter import App, Job, Library
 from tests.benchmarks.messages import EVENT, PLAYER
 
 ACCEPT = {"type": "websocket.accept"}
@@ -104,7 +104,7 @@ BASELINES: dict[Job, tuple[str, Callable[[], App]]] = {
     ),
 }
 
-LIBRARY = Library(
+ADAPTER = Library(
     "raw ASGI",
     {
         "text": {"two bare coroutines": echo_through_coroutines},

@@ -8,8 +8,8 @@ from starlette.applications import Starlette
 from starlette.routing import Match, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from tests.benchmarks.adapter import App, Library, input_path, literal_path
 from tests.benchmarks.feeding import make_scope
-from tests.benchmarks.library import App, Library, input_path, literal_path
 
 
 async def _text(ws: WebSocket) -> None:
@@ -76,7 +76,7 @@ def _finder(routes: int) -> Callable[[str], object]:
     return room
 
 
-LIBRARY = Library(
+ADAPTER = Library(
     "starlette",
     {
         "text": {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.benchmarks.library import App, Library, input_path, literal_path
+from tests.benchmarks.adapter import App, Library, input_path, literal_path
 from tests.benchmarks.messages import Event, Player
 from websocket_kit import WebSocket, WebSocketRouter
 
@@ -114,7 +114,7 @@ def _finder(routes: int) -> Callable[[str], object]:
     return room
 
 
-LIBRARY = Library(
+ADAPTER = Library(
     "websocket_kit",
     {
         "text": {
