@@ -1,8 +1,8 @@
-"""A whole connection, step by step in any order, on each server's habits.
+"""A whole connection, step by step in any order, on each server's habits and both event loops.
 
 A model of forty lines says what may come of each step: a value or one of the library's errors.
 Whatever the steps, no message is lost or reordered, and the server never sees what ASGI forbids.
-CI takes 10,000 steps at least: `pytest tests/test_state_machine.py --hypothesis-profile=thorough`;
+CI takes 20,000 steps at least: `pytest tests/test_state_machine.py --hypothesis-profile=thorough`;
 `--hypothesis-profile=long` takes a hundred times as many.
 """
 
@@ -267,7 +267,7 @@ async def play(server_name: ServerName, script: list[Step]) -> None:
     assert server.end or server.rejection or connection.failed_send
 
 
-@pytest.mark.parametrize("event_loop", ["asyncio"])
+@pytest.mark.parametrize("event_loop", ["asyncio", "trio"])
 @pytest.mark.parametrize("server", PROFILES)
 def test_whatever_the_steps_the_outcome_is_a_value_or_an_error_of_ours(
     server: ServerName, event_loop: Literal["asyncio", "trio"]
