@@ -80,7 +80,7 @@ async def say_after(ws: WebSocket, seconds: float, message: str = "now") -> None
         ('{"left": 1, "right": 2}', Pair(1, 2)),
         ("yes", Answer.YES),
     ],
-    ids=repr,
+    ids=lambda value: "memoryview" if isinstance(value, memoryview) else repr(value),
 )
 async def test_a_value_is_equal_to_the_message(message: Any, value: Any) -> None:
     async with connect(repeat) as peer:

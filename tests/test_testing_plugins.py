@@ -10,6 +10,9 @@ from textwrap import dedent
 
 import pytest
 
+# docs/examples/testing has the kit under each of them too, and is tested in a plain run.
+pytestmark = pytest.mark.slow
+
 HANDLERS = """
     import anyio
     from websocket_kit import WebSocket

@@ -22,7 +22,14 @@ from hypothesis import strategies as st
 from starlette.concurrency import run_in_threadpool
 
 from websocket_kit import WebSocket
-from websocket_kit.testing import ExpectationFailed, WaitTimeout, backend, connect, run
+from websocket_kit.testing import (
+    ExpectationFailed,
+    WaitTimeout,
+    backend,
+    connect,
+    run,
+    virtual_time,
+)
 from websocket_kit.testing.virtual_time import _refuse_threads
 
 Name = Literal["asyncio", "trio"]
@@ -380,7 +387,11 @@ def test_a_long_test_of_short_waits_is_no_spinning(name: Name) -> None:
 
 
 @on_both
-def test_after_three_real_seconds_time_moves_on(name: Name) -> None:
+def test_after_so_many_real_seconds_time_moves_on(
+    name: Name, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(virtual_time, "PATIENCE", 0.3)  # three, and no test has so many
+
     async def test() -> float:
         began = time.monotonic()
         with anyio.move_on_after(1):
@@ -388,7 +399,7 @@ def test_after_three_real_seconds_time_moves_on(name: Name) -> None:
                 await checkpoint()
         return time.monotonic() - began
 
-    assert 2.9 < run(test, backend=name) < 9
+    assert 0.29 < run(test, backend=name) < 3
 
 
 def test_without_trio_the_kit_works_on_asyncio() -> None:
