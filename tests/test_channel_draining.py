@@ -25,6 +25,7 @@ from websocket_kit._channel import (
     is_own,
     refuse,
 )
+from websocket_kit._draining import Connections
 from websocket_kit._handshake import Rejection
 from websocket_kit._serving import serve
 from websocket_kit.testing._running import calm_down
@@ -171,7 +172,7 @@ async def serving(handler: Any, server: Server, helper: Any) -> float:
             await helper(ws)
 
         tasks.start_soon(help_along)
-        await serve(ws, handler(ws), "handler")
+        await serve(ws, handler, "handler", Connections())
     return current_time() - start
 
 

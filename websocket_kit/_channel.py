@@ -19,14 +19,15 @@ from anyio.lowlevel import checkpoint
 from starlette.websockets import WebSocketDisconnect
 
 from . import _casting
-from ._ending import Ending, decide
+from ._ending import RETURNED, Ending, decide
 from ._handling import Handling
 from ._handshake import Rejection, foreign, offers_denial, origin_problem
-from ._lifecycle import Call, State, explain, next_state
+from ._lifecycle import TRANSITIONS, Call, State, explain
 from ._limits import Bucket
 from ._logging import log, log_closed, logger
 from ._options import Settings, check_timeout
 from ._reader import Event, Reader
+from ._time_limit import in_time
 from .closing import CloseCode, CloseInfo, code_for_status
 from .errors import (
     WebSocketDisconnectError,
@@ -128,8 +129,7 @@ class Channel:
 
     async def _end(self, end: Coroutine[Any, Any, None]) -> None:
         """Close or refuse, in a bounded time; what is left of it after a cancellation is owed."""
-        with anyio.move_on_after(CLOSE_TIMEOUT):
-            await end
+        await in_time(CLOSE_TIMEOUT, end)
         self._owed = None
 
     async def _refuse(self, rejection: Rejection, *, code: int | None = None) -> None:
@@ -237,7 +237,11 @@ class Channel:
             await self._reader.stop(goodbye=self._dropped is not None)
         while self._owed:
             event = self._owed.pop(0)
-            if not await self._try_to_send(event):
+            try:
+                await self._asgi_send(event)
+            except BaseException as error:
+                if not is_from_server(error):
+                    raise
                 self._owed = None
                 if self._state is not State.REJECTED:
                     await self._close_otherwise(event)
@@ -301,8 +305,9 @@ class Channel:
 
     def _check(self, call: Call) -> None:
         """Raise unless the call is legal now."""
-        self._look()
-        if next_state(self._state, call) is None:
+        if self._wrapped is not None:
+            self._look()
+        if (self._state, call) not in TRANSITIONS:
             raise self._illegal(call)
 
     def _illegal(self, call: Call) -> WebSocketHandshakeError:
@@ -567,8 +572,7 @@ def set_up(
     ws._settings = settings
     rate = settings.messages_per_second
     ws._bucket = None if rate is None else Bucket(rate)
-    # A text of so many characters is below the limit, however it is encoded.
-    ws._few_characters = settings.max_message_bytes // 4
+    ws._few_characters = settings.few_characters
     ws._receiving = False
     ws._move_to(State.CONNECTING)
     ws._connect_received = False
@@ -616,6 +620,12 @@ def state_of(ws: Channel) -> State:
     return ws._state
 
 
+def is_over(ws: Channel) -> bool:
+    """Whether it has ended as of now, and nothing is left to send."""
+    ws._look()
+    return ws._close_info is not None and not ws._owed
+
+
 def foreign_origin(ws: Channel) -> Rejection | None:
     """Why the handshake's Origin may not connect; for a check before the handler runs."""
     return ws._foreign_origin() if ws._state is State.CONNECTING else None
@@ -639,14 +649,28 @@ async def finish(ws: Channel, error: BaseException | None) -> Ending:
         return decide(error)  # the coroutine is being thrown away and may not await
     else:
         ending = decide(error, cancelled=anyio.get_cancelled_exc_class())
-    ws._look()
-    if ws._close_info is not None and not ws._owed:
+    if is_over(ws):
         return ending
-    timeout = CANCELLED_TIMEOUT if ending.then == "cancel" else CLOSE_TIMEOUT
-    with anyio.move_on_after(timeout, shield=True):
-        await _carry_out(ws, ending)
+    if error is None and ws._open:
+        await _close_normally(ws)
+    else:
+        timeout = CANCELLED_TIMEOUT if ending.then == "cancel" else CLOSE_TIMEOUT
+        with anyio.move_on_after(timeout, shield=True):
+            await _carry_out(ws, ending)
     ws._owed = None
     return ending
+
+
+async def _close_normally(ws: Channel) -> None:
+    """The way most connections end. A shield costs more than the close: it gets one if need be."""
+    code, reason = RETURNED.code, RETURNED.reason
+    try:
+        await in_time(CLOSE_TIMEOUT, ws._close(code, reason))
+    except anyio.get_cancelled_exc_class():
+        # While the server took it: a server that had it by then refuses the second.
+        with anyio.move_on_after(CANCELLED_TIMEOUT, shield=True):
+            await ws._try_to_send(_close_event(code, reason))
+        raise
 
 
 async def _carry_out(ws: Channel, ending: Ending) -> None:

@@ -13,6 +13,8 @@ from typing import Any, Protocol, Self
 
 import anyio
 
+from ._time_limit import asyncio_task
+
 
 class Handling(Protocol):
     """A context manager around a handler, which absorbs its own cancellation."""
@@ -48,10 +50,7 @@ class Handling(Protocol):
 
 def handling() -> Handling:
     """For the handler that this task is about to run."""
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:  # no asyncio here
-        task = None
+    task = asyncio_task()
     return _OnTrio() if task is None else _OnAsyncio(task)
 
 

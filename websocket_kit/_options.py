@@ -63,6 +63,7 @@ class Settings:
     subprotocols: tuple[str, ...]
     allowed_origins: frozenset[str]
     max_message_bytes: int
+    few_characters: int  # a text of so many is below that limit, however it is encoded
     receive_timeout: float | None
     send_timeout: float | None
     messages_per_second: float | None
@@ -126,10 +127,12 @@ def _settle(options: dict[str, Any], defaults: dict[str, Any]) -> Settings:
         raise TypeError(msg)
     merged: dict[str, Any] = {**SERVING_DEFAULTS, **options}
     max_message_bytes = _check_count(merged, "max_message_bytes")
+    most = sys.maxsize if max_message_bytes is None else max_message_bytes
     return Settings(
         check_subprotocols(merged["subprotocols"]),
         check_origins(merged["allowed_origins"]),
-        sys.maxsize if max_message_bytes is None else max_message_bytes,
+        most,
+        most // 4,
         check_timeout(merged["receive_timeout"]),
         _check_positive(merged, "send_timeout"),
         _check_positive(merged, "messages_per_second"),

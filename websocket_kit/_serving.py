@@ -8,19 +8,68 @@ is over, and what is left of the handler's error either nothing or something wor
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from ._channel import Channel, finish, foreign_origin, state_of
+from ._channel import Channel, finish, foreign_origin, is_over, refuse, state_of
+from ._draining import DRAINING, Connections
 from ._ending import Ending, root
 from ._handling import handling
 from ._handshake import Rejection
 from ._lifecycle import State
 from ._limits import Gate
 from ._logging import client_host, log
+from .connection import WebSocket
 from .errors import WebSocketMessageTooBig, WebSocketTimeoutError
 
 
-def let_in(ws: Channel, gates: tuple[Gate, ...]) -> Rejection | None:
+async def serve(
+    ws: WebSocket[Any, Any],
+    begin: Callable[[WebSocket[Any, Any]], Awaitable[object] | Rejection],
+    name: str,
+    connections: Connections,
+    gates: tuple[Gate, ...] = (),
+    /,
+) -> None:
+    """Let a handshake in, await its handler, then end its connection as ``_ending`` says.
+
+    Args:
+        ws: The handler's connection.
+        begin: Calls the handler with it, or says why it can't be called.
+        name: The handler's name, for the log.
+        connections: Where it is counted among others, which may be closed together.
+        gates: What limits how many there may be.
+
+    Raises:
+        BaseException: What the handler raised, unless it was about the connection only.
+    """
+    rejection = DRAINING if connections.draining else _let_in(ws, gates)
+    if rejection is not None:
+        await refuse(ws, rejection)
+        return
+    connections.add(ws)
+    handler = ws._handling = handling()
+    try:
+        with handler:
+            running = begin(ws)
+            del begin  # an object less while the handler runs
+            try:
+                await (refuse(ws, running) if isinstance(running, Rejection) else running)
+            except BaseException as error:
+                if not await _absorb(ws, error, name):
+                    raise
+            else:
+                if not is_over(ws):
+                    await _end(ws, name)
+        if connections.draining:
+            await connections.leave(ws)
+    finally:
+        ws._handling = None
+        connections.discard(ws)
+        _let_out(ws, gates)
+
+
+def _let_in(ws: Channel, gates: tuple[Gate, ...]) -> Rejection | None:
     """Why a handshake may not get to its handler; None if it may, and then it is counted in."""
     rejection = foreign_origin(ws)
     if rejection is None and gates:
@@ -32,40 +81,27 @@ def let_in(ws: Channel, gates: tuple[Gate, ...]) -> Rejection | None:
     return rejection
 
 
-def let_out(ws: Channel, gates: tuple[Gate, ...]) -> None:
-    """Count a connection out that was let in."""
+def _let_out(ws: Channel, gates: tuple[Gate, ...]) -> None:
     for gate in gates:
         gate.leave(client_host(ws.scope))
 
 
-async def serve(ws: Channel, running: Awaitable[object], name: str, /) -> None:
-    """Await a handler's coroutine, then end its connection as ``_ending`` says.
+async def _absorb(ws: Channel, error: BaseException, name: str) -> bool:
+    """End the connection as the handler's error says; whether that was all the error is about."""
+    left_open = state_of(ws) is State.OPEN
+    ending = await finish(ws, error)
+    if ending.then in {"cancel", "raise"}:
+        return False
+    _log_ending(ws, name, error, ending, left_open=left_open)
+    return True
 
-    Args:
-        ws: The handler's connection.
-        running: The handler, called.
-        name: The handler's name, for the log.
 
-    Raises:
-        BaseException: What the handler raised, unless it was about the connection only.
-    """
-    handler = ws._handling = handling()
-    with handler:
-        try:
-            await running
-        except BaseException as error:
-            left_open = state_of(ws) is State.OPEN
-            ending = await finish(ws, error)
-            if ending.then in {"cancel", "raise"}:
-                raise
-            _log_ending(ws, name, error, ending, left_open=left_open)
-        else:
-            unanswered = state_of(ws) is State.CONNECTING
-            await finish(ws, None)
-            if unanswered:
-                _log_unanswered(ws, name)
-        finally:
-            ws._handling = None
+async def _end(ws: Channel, name: str) -> None:
+    """End the connection of a handler that has returned."""
+    unanswered = state_of(ws) is State.CONNECTING
+    await finish(ws, None)
+    if unanswered:
+        _log_unanswered(ws, name)
 
 
 def _log_unanswered(ws: Channel, name: str) -> None:

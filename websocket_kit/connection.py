@@ -186,14 +186,18 @@ class WebSocket(Channel, Generic[Received, Sent]):
         If cancelled, the connection counts as accepted if the acceptance may have gone out.
         """
         self._check(Call.ACCEPT)
-        encoded = [] if headers == () else encode_headers(headers)
-        if any(name == b"sec-websocket-protocol" for name, _ in encoded):
-            msg = "Sec-WebSocket-Protocol is no header to accept with: give accept(subprotocol)"
-            raise ValueError(msg)
-        offered = self.scope.get("subprotocols") or ()
-        chosen = choose_subprotocol(subprotocol, self._settings.subprotocols, offered)
-        await self._receive_connect()
-        if (foreign := self._foreign_origin()) is not None:
+        encoded: list[tuple[bytes, bytes]] = []
+        if headers != ():
+            encoded = encode_headers(headers)
+            if any(name == b"sec-websocket-protocol" for name, _ in encoded):
+                msg = "Sec-WebSocket-Protocol is no header to accept with: give accept(subprotocol)"
+                raise ValueError(msg)
+        ours, chosen = self._settings.subprotocols, None
+        if ours or subprotocol is not None:
+            chosen = choose_subprotocol(subprotocol, ours, self.scope.get("subprotocols") or ())
+        if not self._connect_received:
+            await self._receive_connect()
+        if not self._origin_checked and (foreign := self._foreign_origin()) is not None:
             await self._end(self._refuse(foreign))
             msg = f"cannot accept: {foreign.text}; it was rejected with HTTP 403"
             raise WebSocketHandshakeError(msg)
@@ -595,7 +599,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
     async def __aenter__(self) -> Self:
         """Accept, unless it is accepted already."""
         self._check(Call.ENTER)
-        if self._state is State.CONNECTING:
+        if not self._open:
             try:
                 await self.accept()
             except anyio.BusyResourceError:

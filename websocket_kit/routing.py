@@ -18,14 +18,14 @@ from typing_extensions import Unpack
 
 from . import server
 from ._channel import refuse, set_up
-from ._draining import DRAINING, Connections
+from ._draining import Connections
 from ._handshake import Rejection
 from ._inputs import Problem, plan_inputs, problems_as_json
 from ._lifespan import draining, run_inside
 from ._limits import Gate, gates_of
 from ._matching import Matcher, PathPattern, parse_path
 from ._options import ServingOptions, for_routes, settle_serving
-from ._serving import let_in, let_out, serve
+from ._serving import serve
 from ._signature import (
     Cookie,
     Handler,
@@ -145,33 +145,25 @@ class WebSocketRoute(BaseRoute):
         """Serve a connection whose path has matched."""
         await self._serve(self._connections, scope, receive, send)
 
-    async def _serve(
+    def _serve(
         self, connections: Connections, scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    ) -> Awaitable[None]:
         ws: WebSocket[Any, Any] = WebSocket.__new__(WebSocket)
         set_up(ws, scope, receive, send, self._types, self._settings)
-        rejection = DRAINING if connections.draining else let_in(ws, self._gates)
-        if rejection is not None:
-            await refuse(ws, rejection)
-            return
-        connections.add(ws)
-        try:
-            inputs, problems = self._inputs.read(scope)
-            if problems:
-                await refuse(ws, _bad_inputs(problems))
-            else:
-                await serve(ws, self.handler(ws, **inputs), self._signature.name)
-            if connections.draining:
-                await connections.leave(ws)
-        finally:
-            connections.discard(ws)
-            if self._gates:
-                let_out(ws, self._gates)
+        return serve(ws, self._begin, self._signature.name, connections, self._gates)
+
+    def _begin(self, ws: WebSocket[Any, Any]) -> Awaitable[object] | Rejection:
+        """Call the handler, or say what is wrong with its inputs."""
+        inputs, problems = self._inputs.read(ws.scope)
+        return _bad_inputs(problems) if problems else self.handler(ws, **inputs)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve as an ASGI app of one route."""
-        lifespan = draining(None, self._connections.close_all)
-        await _serve(self, self._matcher, self._connections, lifespan, scope, receive, send)
+        if _find(self._matcher, scope) is not None:
+            await self._serve(self._connections, scope, receive, send)
+        else:
+            lifespan = draining(None, self._connections.close_all)
+            await _serve_otherwise(self, self._matcher, lifespan, scope, receive, send)
 
     def __repr__(self) -> str:
         """The path and the name."""
@@ -359,7 +351,11 @@ class WebSocketRouter:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve: WebSocket paths, lifespan, and for HTTP a 426 or 404."""
-        await _serve(self, self._matcher, self._connections, self._lifespan, scope, receive, send)
+        route = _find(self._matcher, scope)
+        if route is not None:
+            await route._serve(self._connections, scope, receive, send)
+        else:
+            await _serve_otherwise(self, self._matcher, self._lifespan, scope, receive, send)
 
     def wrap(self, app: Callable[..., Awaitable[object]]) -> ASGIApp:
         """An app that takes the WebSocket paths it knows and hands all else to another app.
@@ -374,18 +370,17 @@ class WebSocketRouter:
         """
 
         async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "websocket":
-                if not await self._serve_known(scope, receive, send):
-                    await _serve_elsewhere(app, scope, receive, send)
+            route = _find(self._matcher, scope)
+            if route is not None:
+                await route._serve(self._connections, scope, receive, send)
+            elif scope["type"] == "websocket":
+                await _serve_elsewhere(app, scope, receive, send)
             elif scope["type"] == "lifespan":
                 await run_inside(app, self._lifespan, self, scope, receive, send)
             else:
                 await app(scope, receive, send)
 
         return wrapped
-
-    async def _serve_known(self, scope: Scope, receive: Receive, send: Send) -> bool:
-        return await _serve_websocket(self._matcher, self._connections, scope, receive, send)
 
     def run(self, host: str = "127.0.0.1", port: int = 8000, **uvicorn_options: Any) -> None:
         """Serve with uvicorn until interrupted; says where once it listens.
@@ -422,39 +417,32 @@ def route_path(scope: Scope) -> str:
     return path
 
 
-async def _serve_websocket(
-    matcher: Matcher[WebSocketRoute],
-    connections: Connections,
-    scope: Scope,
-    receive: Receive,
-    send: Send,
-) -> bool:
-    """Serve a connection whose path is known; False, and nothing done, if it isn't."""
+def _find(matcher: Matcher[WebSocketRoute], scope: Scope) -> WebSocketRoute | None:
+    """The route of a WebSocket's path, its parameters in the scope; None if there is none."""
+    if scope["type"] != "websocket":
+        return None
     found = matcher.find(route_path(scope))
     if found is None:
-        return False
+        return None
     route, params = found
     if params or "path_params" in scope:
         scope["path_params"] = {**scope.get("path_params", {}), **params}
     scope["endpoint"] = route.handler
-    await route._serve(connections, scope, receive, send)
-    return True
+    return route
 
 
-async def _serve(
+async def _serve_otherwise(
     app: object,
     matcher: Matcher[WebSocketRoute],
-    connections: Connections,
     lifespan: Lifespan[Any],
     scope: Scope,
     receive: Receive,
     send: Send,
 ) -> None:
-    """Serve as an ASGI app on its own."""
+    """Serve, as an ASGI app on its own, what goes to no route."""
     if scope["type"] == "websocket":
-        if not await _serve_websocket(matcher, connections, scope, receive, send):
-            ws = WebSocket[str](scope, receive, send)
-            await refuse(ws, Rejection(404, text="no route has this path", level=logging.INFO))
+        ws = WebSocket[str](scope, receive, send)
+        await refuse(ws, Rejection(404, text="no route has this path", level=logging.INFO))
     elif scope["type"] == "lifespan":
         await Router(lifespan=lifespan).lifespan({**scope, "app": app}, receive, send)
     elif scope["type"] == "http":

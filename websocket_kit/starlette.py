@@ -11,12 +11,13 @@ from starlette.websockets import WebSocket as StarletteWebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 from typing_extensions import TypeForm, TypeVar, Unpack
 
-from ._channel import MessageTypes, follow, refuse, set_up
+from ._channel import MessageTypes, follow, set_up
+from ._draining import Connections
 from ._lifecycle import Call, State, explain
 from ._limits import gates_of
 from ._options import Options, ServingOptions, Settings, settle, settle_serving
 from ._reader import Event
-from ._serving import let_in, let_out, serve
+from ._serving import serve
 from ._signature import (
     check_no_marks,
     check_types,
@@ -174,21 +175,18 @@ def _make_endpoint(handler: Endpoint, settings: Settings, names: Mapping[str, An
     key = chosen.name if chosen is not None else ""
     by_name = chosen is not parameters[0] or parameters[0].kind is inspect.Parameter.KEYWORD_ONLY
     gates = gates_of(settings)
+    connections = Connections()
 
     @functools.wraps(handler)
     async def run(*args: Any, **inputs: Any) -> None:
         # Starlette gives the socket by position, FastAPI everything by name.
         socket, *rest = args or (inputs.pop(key),)
         ws = _wrap(socket, types, settings)
-        rejection = let_in(ws, gates)
-        if rejection is not None:
-            await refuse(ws, rejection)
-            return
-        try:
-            running = handler(**{key: ws}, **inputs) if by_name else handler(ws, *rest, **inputs)
-            await serve(ws, running, name)
-        finally:
-            let_out(ws, gates)
+
+        def begin(ws: WebSocket[Any, Any]) -> Awaitable[object]:
+            return handler(**{key: ws}, **inputs) if by_name else handler(ws, *rest, **inputs)
+
+        await serve(ws, begin, name, connections, gates)
 
     # What the framework reads: a socket of its own where ours is asked for, and no annotation
     # left a string, which it would look up here.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from starlette.websockets import WebSocket as StarletteWebSocket
 
 from websocket_kit._channel import set_up
+from websocket_kit._draining import Connections
 from websocket_kit._options import settle
 from websocket_kit._serving import serve
 from websocket_kit._signature import (
@@ -113,14 +114,17 @@ def _call_handler(handler: Any, inputs: Mapping[str, Any], names: Mapping[str, A
         except BaseException as error:  # noqa: BLE001 - raised again there
             # As on a route. Not so a handler that just returns: the close that only the router
             # would send is missing where there is no router.
-            await serve(ws, _raise(error), name)
+            await serve(ws, _raiser(error), name, Connections())
 
     return call
 
 
-async def _raise(error: BaseException) -> None:
-    __tracebackhide__ = True
-    raise error
+def _raiser(error: BaseException) -> Callable[[object], Coroutine[Any, Any, None]]:
+    async def raise_it(_: object) -> None:
+        __tracebackhide__ = True
+        raise error
+
+    return raise_it
 
 
 def _fill_in(name: str, known: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
