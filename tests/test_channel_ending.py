@@ -370,6 +370,60 @@ async def test_a_close_cancelled_after_the_server_has_it_is_not_sent_twice() -> 
     assert server.tried == [accept(), close(1000)]
 
 
+async def accept_only(ws: WebSocket) -> None:
+    await ws.accept()
+
+
+async def test_the_close_of_a_handler_that_returned_goes_out_though_it_is_cancelled() -> None:
+    sent: list[Event] = []
+    server = Server()
+
+    async def send_behind_a_lock(event: Event) -> None:
+        if event["type"] == "websocket.close":
+            await sleep(0.5)
+        sent.append(event)
+
+    route = WebSocketRoute("/", accept_only)
+    with anyio.move_on_after(0.2) as cancelled:
+        await route(server.scope, server.receive, send_behind_a_lock)
+    assert cancelled.cancelled_caught
+    assert sent == [accept(), close(1000)]
+
+
+async def test_the_close_of_a_handler_that_returned_is_given_one_second_once_cancelled() -> None:
+    server = Server()
+    server.stuck.add("websocket.close")
+    start = current_time()
+    with anyio.move_on_after(0.5) as cancelled:
+        await WebSocketRoute("/", accept_only)(*server.asgi)
+    assert cancelled.cancelled_caught
+    assert current_time() - start == pytest.approx(1.5)
+
+
+async def test_the_close_of_a_handler_that_returned_is_given_five_seconds() -> None:
+    server = Server()
+    server.stuck.add("websocket.close")
+    start = current_time()
+    await WebSocketRoute("/", accept_only)(*server.asgi)
+    assert current_time() - start == pytest.approx(5)
+
+
+async def test_a_second_code_for_a_server_that_refused_the_first_can_be_cancelled() -> None:
+    server = Server(refuses={1011})
+    server.stuck.add("websocket.close")
+    ws = server.websocket()
+    await ws.accept()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ws.close, 1011)
+        await wait_all_tasks_blocked()
+        server.freed.set()
+        server.freed = anyio.Event()  # the second is stuck again
+        await wait_all_tasks_blocked()
+        tasks.cancel_scope.cancel()
+    assert server.tried == [accept(), close(1011), close(4011)]
+    assert ws.close_info == CloseInfo(1011, "", "server")
+
+
 async def test_what_a_cancellation_leaves_of_a_rejection_is_sent_at_the_end() -> None:
     server = Server()
     sent: list[str] = []

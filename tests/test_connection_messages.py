@@ -634,6 +634,60 @@ async def test_answer_returns_when_the_function_closes_the_connection() -> None:
         await peer.finished()
 
 
+async def test_answer_returns_when_the_server_says_by_an_error_that_the_peer_is_gone() -> None:
+    ws = Server("one", OSError("reset")).websocket()
+    await ws.accept()
+    await ws.answer(str.upper)
+    assert ws.close_info == CloseInfo(None, "", "peer")
+
+
+async def test_answer_returns_when_another_task_closes_while_it_waits() -> None:
+    server = Server()
+    ws = server.websocket()
+    await ws.accept()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ws.answer, str.upper)
+        await wait_all_tasks_blocked()
+        await ws.close(4000)
+        server.push("late")
+    assert server.sent == [accept(), close(4000)]
+
+
+async def test_answer_takes_binary_messages_as_text_too() -> None:
+    server = Server("one", b"two", {"type": "websocket.disconnect", "code": 1005})
+    ws = server.websocket()
+    await ws.accept()
+    await ws.answer(str.upper)
+    assert server.sent == [accept(), text("ONE"), text("TWO")]
+
+
+async def test_answer_lets_the_function_receive_too() -> None:
+    async def handler(ws: WebSocket) -> None:
+        async def and_the_next(message: str) -> str:
+            return message + await ws.receive()
+
+        async with ws:
+            await ws.answer(and_the_next)
+
+    async with connect(handler) as peer:
+        await peer.send("one")
+        await peer.send("two")
+        await peer.expect("onetwo")
+
+
+async def test_answer_waits_no_longer_than_receive_timeout() -> None:
+    async with Server("one").websocket(receive_timeout=1) as ws:
+        with pytest.raises(WebSocketTimeoutError):
+            await ws.answer(str.upper)
+
+
+async def test_what_only_a_broken_server_sends_comes_out_of_answer() -> None:
+    async with Server({"type": "websocket.strange"}).websocket() as ws:
+        with pytest.raises(WebSocketHandshakeError, match=r"websocket\.strange"):
+            await ws.answer(str.upper)
+        assert ws.open
+
+
 async def test_an_error_in_the_function_comes_out_of_answer() -> None:
     async with Server("one", "two").websocket() as ws:
         with pytest.raises(ZeroDivisionError):

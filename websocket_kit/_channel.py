@@ -120,8 +120,6 @@ class Channel:
         self._connect_received = True
 
     def _foreign_origin(self) -> Rejection | None:
-        if self._origin_checked:
-            return None
         self._origin_checked = True
         headers = self.scope.get("headers") or ()
         problem = origin_problem(headers, self._settings.allowed_origins)
@@ -668,8 +666,9 @@ async def _close_normally(ws: Channel) -> None:
         await in_time(CLOSE_TIMEOUT, ws._close(code, reason))
     except anyio.get_cancelled_exc_class():
         # While the server took it: a server that had it by then refuses the second.
+        ws._owed = [_close_event(code, reason)]
         with anyio.move_on_after(CANCELLED_TIMEOUT, shield=True):
-            await ws._try_to_send(_close_event(code, reason))
+            await ws._send_owed()
         raise
 
 
