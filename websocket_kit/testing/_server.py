@@ -135,6 +135,9 @@ class Server:
         if kind not in _LEGAL[self._state]:
             self._refuse(f"{shorten(event.get('type'))} {_WHILE[self._state]}")
         await self._hinder(event)
+        # Another task may have closed while this one waited for room.
+        if kind not in _LEGAL[self._state]:
+            return
         if self.gone and self._state == "open":
             if self.profile.send_to_gone == "raises":
                 msg = "the peer is gone"
@@ -153,7 +156,10 @@ class Server:
         if event["type"] != "websocket.send":
             return
         await self.until(
-            lambda: self.gone or len(self.inbox) < (self.buffer if self.stalled else MAX_WAITING)
+            lambda: (
+                self.end is not None
+                or len(self.inbox) < (self.buffer if self.stalled else MAX_WAITING)
+            )
         )
         if self._faults and (fault := self._faults.popleft()) is not None:
             self.has_left = True
