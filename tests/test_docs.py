@@ -141,9 +141,6 @@ def members(owner: type) -> dict[str, Any]:
     return {name: getattr(owner, name) for name in dir(owner) if not name.startswith("_")}
 
 
-# What of a peer is for connect() alone.
-INTERNAL = {"answered", "failure", "raise_left_over", "take_crash", "unread"}
-
 LISTED: dict[str, dict[str, Any]] = {
     "reference/websocket.md": {"WebSocket": WebSocket, **members(WebSocket)},
     "reference/routing.md": {
@@ -162,7 +159,7 @@ LISTED: dict[str, dict[str, Any]] = {
         "lifespan": lifespan,
         "backend": backend,
         "run": run,
-        **{name: member for name, member in members(Peer).items() if name not in INTERNAL},
+        **members(Peer),
     },
 }
 

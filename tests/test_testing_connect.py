@@ -6,14 +6,16 @@ import asyncio
 import re
 import types
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import anyio
 import pytest
 from anyio import CancelScope, create_task_group, current_time, sleep, sleep_forever
+from starlette import websockets
 from starlette.websockets import WebSocket as StarletteWebSocket
+from starlette.websockets import WebSocketDisconnect
 
 from websocket_kit import (
     CloseInfo,
@@ -455,6 +457,21 @@ async def loop_in_ours(ws: WebSocket) -> None:
     await ws.accept()
     while True:
         await ws.send(await ws.receive())
+
+
+async def go_on_in_starlette(socket: StarletteWebSocket) -> None:
+    await socket.accept()
+    with suppress(WebSocketDisconnect):
+        await socket.receive_text()
+    await socket.receive()
+
+
+@pytest.mark.skipif(not hasattr(websockets, "WebSocketDisconnected"), reason="Starlette is older")
+async def test_starlettes_other_name_for_a_disconnect_is_absorbed_too() -> None:
+    async with connect(go_on_in_starlette) as peer:
+        peer.drop()
+        await peer.finished()
+    assert "crashed with WebSocketDisconnected" in repr(peer)
 
 
 @pytest.mark.parametrize("handler", [loop_in_starlette, loop_in_ours])

@@ -6,6 +6,7 @@ import asyncio
 import pickle
 import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from textwrap import dedent, fill
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ from websocket_kit.testing import (
     WaitTimeout,
     connect,
 )
+from websocket_kit.testing._running import _LIBRARIES
 
 pytestmark = pytest.mark.anyio
 
@@ -31,6 +33,7 @@ on_asyncio = pytest.mark.parametrize("anyio_backend", ["asyncio"], indirect=True
 Planted = Callable[[], Awaitable[object]]
 # A failure of a test fits on one screen.
 SCREEN = 50
+HERE = Path(__file__).resolve().parent  # as if this were site-packages
 
 
 class Point(BaseModel):
@@ -90,6 +93,24 @@ async def stubborn(ws: WebSocket) -> None:
 
 async def refusing(ws: WebSocket) -> None:
     raise WebSocketReject(401, body="who are you?")
+
+
+rooms = WebSocketRouter()
+
+
+@rooms.websocket("/{number:str}")
+async def numbered(ws: WebSocket, number: int, size: int) -> None: ...
+
+
+async def refusing_with_a_page(ws: WebSocket) -> None:
+    raise WebSocketReject(404, body="<html>\n" + 200 * "<br>\n")
+
+
+async def closing_early(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "websocket.close", "code": 4401, "reason": "who are you?"})
+
+
+async def returning_early(ws: WebSocket) -> None: ...
 
 
 async def sending_four(ws: WebSocket) -> None:
@@ -348,6 +369,26 @@ async def leave_an_unknown_event() -> None:
 
 async def enter_a_rejection() -> None:
     async with connect(refusing):
+        pass
+
+
+async def enter_a_rejection_of_bad_inputs() -> None:
+    async with connect(rooms, "/first"):
+        pass
+
+
+async def enter_a_rejection_with_a_page() -> None:
+    async with connect(refusing_with_a_page):
+        pass
+
+
+async def enter_a_close() -> None:
+    async with connect(closing_early):
+        pass
+
+
+async def enter_a_return() -> None:
+    async with connect(returning_early):
         pass
 
 
@@ -798,7 +839,32 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         enter_a_rejection,
         HandshakeRejected,
         """
-        the handshake was rejected with HTTP 401 Unauthorized: b'who are you?'
+        the handshake was rejected with HTTP 401 Unauthorized: who are you?
+        """,
+    ),
+    (
+        enter_a_rejection_of_bad_inputs,
+        HandshakeRejected,
+        """
+        the handshake was rejected with HTTP 400 Bad Request: [{"loc": ["path", "number"],
+              "msg": "Input should be a valid integer, unable to parse string as an integer",
+              "type": "int_parsing"}, {"loc": ["query", "size"], "msg": "Field required",
+              "type": "missing"}]
+        """,
+    ),
+    (
+        enter_a_close,
+        HandshakeRejected,
+        """
+        the handshake was rejected with HTTP 403 Forbidden (the handler sent close 4401 who are
+              you? before accept)
+        """,
+    ),
+    (
+        enter_a_return,
+        HandshakeRejected,
+        """
+        the handshake was rejected with HTTP 403 Forbidden (the handler ended before accept)
         """,
     ),
 ]
@@ -808,6 +874,11 @@ LONG: list[tuple[Planted, type[Exception], str]] = [
     (leave_an_unknown_event, LeftOver, "- ASGI does not allow 'xxx"),
     (leave_a_thousand, LeftOver, "1000 messages of the handler's nobody read: '0 xxx"),
     (leave_one_of_a_thousand, LeftOver, "1 message of the handler's nobody read: '999 xxx"),
+    (
+        enter_a_rejection_with_a_page,
+        HandshakeRejected,
+        r"HTTP 404 Not Found: '<html>\n<br>\n",
+    ),
     (
         expect_a_close_of_a_handler_that_crashes_at_length,
         ExpectationFailed,
@@ -849,7 +920,7 @@ async def test_a_failure_fits_on_one_screen(
     lines = str(caught.value).splitlines()
     assert part in str(caught.value)
     assert len(lines) <= SCREEN
-    assert max(map(len, lines)) < 400
+    assert max(map(len, lines)) < 600
 
 
 async def test_a_handler_that_does_not_receive_gives_this_text(
@@ -938,6 +1009,16 @@ async def test_a_task_that_is_a_librarys_is_told_by_the_librarys_line() -> None:
     with pytest.raises(LeftOver, match=r"'nap', at .*tasks\.py:\d+ in sleep: "):
         async with connect(leak_a_sleep):
             pass
+
+
+async def test_an_app_that_is_installed_is_told_by_its_own_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("websocket_kit.testing._running._LIBRARIES", [HERE, *_LIBRARIES])
+    with pytest.raises(WaitTimeout) as caught:
+        await wait_for_a_message()
+    running = without_lines(caught.value.handler)
+    assert running == "running at here:0 in silent: await sleep_forever()"
 
 
 # ------------------------------------------------------------------- what a failure is and holds

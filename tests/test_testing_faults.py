@@ -184,6 +184,23 @@ async def test_a_send_with_a_deadline_gives_up_on_a_stalled_peer() -> None:
         assert current_time() == pytest.approx(5)
 
 
+async def test_a_send_that_blocks_does_not_come_after_another_tasks_close() -> None:
+    async def close_meanwhile(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+        await sleep(1)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(send, {"type": "websocket.send", "text": "never"})
+            await anyio.wait_all_tasks_blocked()
+            await send({"type": "websocket.close", "code": 4001})
+
+    async with connect(close_meanwhile, buffer=0) as peer:
+        peer.stall()
+        await peer.finished(timeout=2)
+        peer.resume()
+        await peer.expect_close(4001)
+    assert [record.event["type"] for record in peer.transcript][-1] == "websocket.close"
+
+
 async def test_a_send_that_blocks_is_freed_when_the_peer_goes() -> None:
     async def block(ws: WebSocket) -> None:
         async with ws:

@@ -273,11 +273,21 @@ def test_in_real_time_work_in_a_thread_is_done(name: Name, call: Any) -> None:
     assert run(call, backend=name, virtual=False) != threading.get_ident()
 
 
-def test_the_refusal_is_put_in_place_once() -> None:
-    backend("trio")
-    before = (anyio.to_thread.run_sync, trio.to_thread.run_sync)
-    backend("trio")
-    assert (anyio.to_thread.run_sync, trio.to_thread.run_sync) == before
+def test_a_function_that_a_module_has_imported_before_is_refused_too() -> None:
+    code = """
+from anyio.to_thread import run_sync
+from trio.to_thread import run_sync as trio_run_sync
+from websocket_kit.testing import run
+
+for name, run_in_thread in (("asyncio", run_sync), ("trio", run_sync), ("trio", trio_run_sync)):
+    try:
+        run(run_in_thread, int, backend=name)
+    except RuntimeError as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [REFUSED] * 3
 
 
 @on_both
@@ -434,13 +444,19 @@ except ImportError as error:
     )
 
 
-def test_a_modules_function_is_replaced_once_and_goes_on_in_real_time() -> None:
-    async def run_sync(answer: int) -> int:
+def test_a_function_is_replaced_once_and_goes_on_in_real_time() -> None:
+    async def start(answer: int) -> int:
         return answer
 
-    module = SimpleNamespace(run_sync=run_sync)
-    _refuse_threads(module)
-    replaced = module.run_sync
-    _refuse_threads(module)
-    assert module.run_sync is replaced is not run_sync
+    owner = SimpleNamespace(start=start)
+    _refuse_threads(owner, "start")
+    replaced = owner.start
+    _refuse_threads(owner, "start")
+    assert owner.start is replaced is not start
     assert run(replaced, 42, virtual=False) == 42
+
+
+def test_a_version_without_that_function_is_left_alone() -> None:
+    owner = SimpleNamespace()
+    _refuse_threads(owner, "start")
+    assert owner == SimpleNamespace()

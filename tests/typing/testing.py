@@ -84,6 +84,7 @@ async def receiving(peer: Peer) -> None:
     assert_type(await peer.receive(Join | Say), Join | Say)
     assert_type(await peer.receive(list[int]), list[int])
     assert_type(await peer.receive(dict), dict[str, Any])
+    assert_type(await peer.receive(dict[str, int]), dict[str, int])
     assert_type(await peer.receive(Literal["yes", "no"]), Literal["yes", "no"])
     assert_type(await peer.receive(Annotated[int, Field(gt=0)]), int)
     async for message in peer:
@@ -100,6 +101,7 @@ async def sending(peer: Peer) -> None:
     assert_type(await peer.pair("hi", int), int)
     assert_type(await peer.pair({"a": 1}, Join | Say, recv_first=True), Join | Say)
     assert_type(await peer.pair("hi", dict), dict[str, Any])
+    assert_type(await peer.pair("hi", dict[str, int]), dict[str, int])
 
 
 async def expecting(peer: Peer) -> None:
@@ -111,6 +113,8 @@ async def expecting(peer: Peer) -> None:
     assert_type(await peer.expect(Say), Say)
     assert_type(await peer.expect(Join | Say), Join | Say)
     assert_type(await peer.expect(list[int]), list[int])
+    assert_type(await peer.expect(dict), dict[str, Any])
+    assert_type(await peer.expect(dict[str, int]), dict[str, int])
     assert_type(await peer.expect(Literal["yes", "no"]), Literal["yes", "no"])
     assert_type(await peer.expect(re.compile("hi")), re.Match[str])
     assert_type(await peer.expect(str.isdecimal), Any)

@@ -192,7 +192,7 @@ class _Connection(AbstractAsyncContextManager[Peer]):
         running.on_end(lambda: server.finish(crashed=running.error is not None))
         peer = self._peer = Peer(server, running, self._timeout, strict=self._strict)
         try:
-            rejection = await peer.answered()
+            rejection = await peer._answered()
             server.held = False
             server.notify()
             if rejection is None:
@@ -225,7 +225,7 @@ class _Connection(AbstractAsyncContextManager[Peer]):
             running.cancel()
         if error is None:
             self._raise_what_is_wrong()
-        elif self._peer.take_crash() is not None:
+        elif self._peer._take_crash() is not None:
             error.add_note(f"Beside that, the handler {running}")
 
     async def _see_out(self, timeout: float | None) -> None:
@@ -233,7 +233,7 @@ class _Connection(AbstractAsyncContextManager[Peer]):
         running, server = self._running, self._server
         begin_wait()
         await calm_down()
-        self._problems += _unread(self._peer.unread())
+        self._problems += _unread(self._peer._unread())
         server.close(1000, "")
         await running.wait(timeout)
         await calm_down()
@@ -257,9 +257,9 @@ class _Connection(AbstractAsyncContextManager[Peer]):
     def _raise_what_is_wrong(self, *notes: str) -> None:
         """Raise the handler's own exception if the test hasn't met it, else what is left over."""
         __tracebackhide__ = True
-        crash = self._peer.take_crash()
+        crash = self._peer._take_crash()
         if crash is None or isinstance(crash, IllegalEventError):
-            self._peer.raise_left_over(self._problems, crash)
+            self._peer._raise_left_over(self._problems, crash)
             return
         for note in notes:
             crash.add_note(note)

@@ -192,6 +192,8 @@ _LIBRARIES = [
     Path(__file__).resolve().parents[1],
     *(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")),
 ]
+# What nearly every app stands on, and waits in.
+_PLUMBING = {"websocket_kit", "anyio", "trio", "starlette"}
 
 
 def where(coroutine: Any) -> str:
@@ -208,7 +210,9 @@ def _where_raised(error: BaseException) -> str:
 
 def _describe(lines: list[tuple[FrameType, int]]) -> str:
     own = [(frame, line) for frame, line in lines if not _is_library(frame)]
-    frame, line = (own or lines)[-1]
+    # Where the app itself is installed: its own lines rather than those of what it waits with.
+    apps = [(frame, line) for frame, line in lines if not _is_plumbing(frame)]
+    frame, line = (own or apps or lines)[-1]
     path = Path(frame.f_code.co_filename)
     if path.is_relative_to(Path.cwd()):
         path = path.relative_to(Path.cwd())
@@ -232,3 +236,8 @@ def _frames(awaited: Any) -> list[FrameType]:
 def _is_library(frame: FrameType) -> bool:
     path = Path(frame.f_code.co_filename).resolve()
     return any(path.is_relative_to(library) for library in _LIBRARIES)
+
+
+def _is_plumbing(frame: FrameType) -> bool:
+    package = str(frame.f_globals.get("__name__")).partition(".")[0]
+    return package in _PLUMBING or package in sys.stdlib_module_names

@@ -21,7 +21,7 @@ from websocket_kit.closing import MAX_REASON_BYTES, CloseInfo, cut_reason, is_se
 from websocket_kit.errors import shorten
 
 from ._profiles import Profile
-from .transcript import Event, Record, Transcript
+from .transcript import Event, Record, Transcript, describe
 
 # How many messages may wait for either end, unless the peer has stalled: as in a server's buffers,
 # enough for any dialogue and an end for a handler that sends and sends.
@@ -52,11 +52,12 @@ class IllegalEventError(RuntimeError):
 
 
 class Rejection(NamedTuple):
-    """An HTTP answer to the handshake."""
+    """An HTTP answer to the handshake; why, where the server gives it rather than the app."""
 
     status: int
     headers: Headers
     body: bytes
+    why: str = ""
 
 
 class Server:
@@ -135,6 +136,9 @@ class Server:
         if kind not in _LEGAL[self._state]:
             self._refuse(f"{shorten(event.get('type'))} {_WHILE[self._state]}")
         await self._hinder(event)
+        # Another task may have closed while this one waited for room.
+        if kind not in _LEGAL[self._state]:
+            return
         if self.gone and self._state == "open":
             if self.profile.send_to_gone == "raises":
                 msg = "the peer is gone"
@@ -153,7 +157,10 @@ class Server:
         if event["type"] != "websocket.send":
             return
         await self.until(
-            lambda: self.gone or len(self.inbox) < (self.buffer if self.stalled else MAX_WAITING)
+            lambda: (
+                self.end is not None
+                or len(self.inbox) < (self.buffer if self.stalled else MAX_WAITING)
+            )
         )
         if self._faults and (fault := self._faults.popleft()) is not None:
             self.has_left = True
@@ -183,7 +190,8 @@ class Server:
 
     def _close(self, event: Event) -> None:
         if self._state == "connecting":
-            self.rejection = Rejection(403, Headers(), b"")
+            why = f"the handler sent {describe(event)} before accept"
+            self.rejection = Rejection(403, Headers(), b"", why)
             self._end_with(self.profile.rejected_code)
             return
         code, reason = event.get("code", 1000), event.get("reason") or ""
@@ -299,7 +307,8 @@ class Server:
             if self._state == "denying":
                 self.complaints.append("ASGI does not allow a denial response without an end")
             status = self.profile.crash_status if crashed else 403
-            self.rejection = self.rejection or Rejection(status, Headers(), b"")
+            why = "the handler ended before accept"
+            self.rejection = self.rejection or Rejection(status, Headers(), b"", why)
         self._state = "closed"
         self.notify()
 

@@ -15,9 +15,10 @@ from http.client import responses
 
 from starlette.datastructures import Headers
 
-from websocket_kit.errors import shorten
-
 from .transcript import Transcript
+
+# How many characters of a response's body a text shows.
+MAX_BODY = 500
 
 
 class HandshakeRejected(Exception):  # noqa: N818 - an answer that a test may expect, no error
@@ -29,20 +30,35 @@ class HandshakeRejected(Exception):  # noqa: N818 - an answer that a test may ex
         status: The HTTP status.
         headers: The response headers; none where the handler just closed.
         body: The response body.
+        why: What the handler did, where it gave no response; else empty.
     """
 
-    def __init__(self, status: int, headers: Headers | None = None, body: bytes = b"") -> None:
+    def __init__(
+        self, status: int, headers: Headers | None = None, body: bytes = b"", why: str = ""
+    ) -> None:
         """Make it from the response."""
         phrase = f" {responses[status]}" if status in responses else ""
-        said = f": {shorten(body)}" if body else ""
-        super().__init__(f"the handshake was rejected with HTTP {status}{phrase}{said}")
+        because = f" ({why})" if why else ""
+        super().__init__(
+            f"the handshake was rejected with HTTP {status}{phrase}{because}{_show(body)}"
+        )
         self.status = status
         self.headers: Headers = Headers() if headers is None else headers
         self.body = body
+        self.why = why
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle by what it was made from."""
-        return type(self), (self.status, self.headers, self.body)
+        return type(self), (self.status, self.headers, self.body, self.why)
+
+
+def _show(body: bytes) -> str:
+    """The body, as much of it as tells which inputs were refused."""
+    if not body:
+        return ""
+    text = body[: 4 * MAX_BODY].decode(errors="replace")
+    text = text if text.isprintable() else repr(text)
+    return ": " + (text if len(text) <= MAX_BODY else text[: MAX_BODY - 1] + "…")
 
 
 class ExpectationFailed(AssertionError):  # noqa: N818 - reads as what it is: an assertion

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Self, TypeVar, cast, overload
+from typing import Any, Never, Self, TypeVar, cast, overload
 
 import anyio
 from anyio.lowlevel import checkpoint
+from starlette import websockets
 from starlette.datastructures import Headers
-from starlette.websockets import WebSocketDisconnect
 from typing_extensions import TypeForm
 
 from websocket_kit import _casting
@@ -134,9 +134,10 @@ class Peer:
     @overload
     async def receive(self, *, timeout: float | None = ...) -> str: ...
 
+    # For the bare dict, as with WebSocket: dict[str, int] is no dict[Never, Never].
     @overload
     async def receive(
-        self, tp: type[dict[Any, Any]], *, timeout: float | None = ...
+        self, tp: type[dict[Never, Never]], *, timeout: float | None = ...
     ) -> dict[str, Any]: ...
 
     @overload
@@ -169,7 +170,7 @@ class Peer:
     async def pair(
         self,
         message: _casting.Sendable,
-        tp: type[dict[Any, Any]],
+        tp: type[dict[Never, Never]],
         *,
         recv_first: bool = ...,
         timeout: float | None = ...,
@@ -231,6 +232,11 @@ class Peer:
     # -------------------------------------------------------------------------------- expectations
 
     @overload
+    async def expect(
+        self, expected: type[dict[Never, Never]], *, timeout: float | None = ...
+    ) -> dict[str, Any]: ...
+
+    @overload
     async def expect(self, expected: type[T], *, timeout: float | None = ...) -> T: ...
 
     @overload
@@ -278,7 +284,7 @@ class Peer:
             passed, result, why = False, None, f" ({summary(error)})"
         if not passed:
             text = f"expected {what}, received {shorten(message)}{why}"
-            raise self.failure(text, expected, message)
+            raise self._failure(text, expected, message)
         return result
 
     async def expect_close(
@@ -289,6 +295,8 @@ class Peer:
         timeout: float | None = UNSET,
     ) -> CloseInfo:
         """Wait for the handler to close, with nothing before it.
+
+        Where this end was the first to close, that is the end: ``by`` is then ``"peer"``.
 
         Args:
             code: The close code; None: any.
@@ -308,14 +316,14 @@ class Peer:
         if self._server.inbox:
             message = payload(self._server.inbox[0])
             text = f"expected {wanted}, received the message {shorten(message)}"
-            raise self.failure(text, wanted, message)
+            raise self._failure(text, wanted, message)
         await calm_down()
         self._end_told = True
         info = cast("CloseInfo", self._server.end)
         if code not in {None, info.code} or reason not in {None, info.reason}:
-            crash = self.take_crash()
+            crash = self._take_crash()
             text = f"expected {wanted}, received {_describe(info)}"
-            raise self.failure(text, wanted, info) from crash
+            raise self._failure(text, wanted, info) from crash
         return info
 
     async def expect_nothing(self, within: float = 0) -> None:
@@ -342,12 +350,12 @@ class Peer:
         if self._server.inbox:
             message = payload(self._server.inbox[0])
             text = f"expected nothing within {within:g} s, received {shorten(message)}"
-            raise self.failure(text, _NOTHING, message)
+            raise self._failure(text, _NOTHING, message)
         if self._has_news():
             self._raise_crash()
             info = cast("CloseInfo", self._server.end)
             text = f"expected nothing within {within:g} s, received {_describe(info)}"
-            raise self.failure(text, _NOTHING, info)
+            raise self._failure(text, _NOTHING, info)
 
     def _has_news(self) -> bool:
         server = self._server
@@ -499,7 +507,7 @@ class Peer:
             message = await self._receive(UNSET, shorten(text))
             if not same(text, message):
                 what = f"expected {shorten(text)}, received {shorten(message)}"
-                raise self.failure(what, text, message)
+                raise self._failure(what, text, message)
 
     # --------------------------------------------------------------------------------------- waits
 
@@ -535,7 +543,7 @@ class Peer:
             await calm_down()
         if not true():
             text = f"waited {seconds:g} s for {wanted}, and nothing came"
-            raise self.failure(text, wanted, _NOTHING, WaitTimeout)
+            raise self._failure(text, wanted, _NOTHING, WaitTimeout)
 
     async def _meet_the_end(self, doing: str) -> None:
         """Raise what the end of the connection is to the test."""
@@ -558,13 +566,13 @@ class Peer:
 
     def _raise_crash(self) -> None:
         __tracebackhide__ = True
-        crash = self.take_crash()
+        crash = self._take_crash()
         if isinstance(crash, IllegalEventError):
-            self.raise_left_over(self._server.complaints, crash)
+            self._raise_left_over(self._server.complaints, crash)
         elif crash is not None:
             raise crash
 
-    def raise_left_over(self, problems: list[str], cause: BaseException | None = None) -> None:
+    def _raise_left_over(self, problems: list[str], cause: BaseException | None = None) -> None:
         """Raise what ``strict`` forbids, if there is any."""
         __tracebackhide__ = True
         if problems and self._strict:
@@ -573,9 +581,9 @@ class Peer:
                 shown.append(f"and {len(problems) - MAX_PROBLEMS} more")
             listed = "".join(f"\n- {problem}" for problem in shown)
             what = f"something is left (strict=False allows it):{listed}"
-            raise self.failure(what, "nothing left", problems, LeftOver) from cause
+            raise self._failure(what, "nothing left", problems, LeftOver) from cause
 
-    def take_crash(self) -> BaseException | None:
+    def _take_crash(self) -> BaseException | None:
         """What the handler raised, if the test hasn't been told and it is worth telling."""
         error = self._running.error
         if error is None or self._crash_told:
@@ -583,7 +591,7 @@ class Peer:
         self._crash_told = True
         return None if self._server.has_left and _is_goodbye(error) else error
 
-    async def answered(self) -> Rejection | None:
+    async def _answered(self) -> Rejection | None:
         """Wait until the handshake is answered: how it was refused, or None."""
         __tracebackhide__ = True
         await self._until(
@@ -591,7 +599,7 @@ class Peer:
         )
         return self._server.rejection
 
-    def unread(self) -> list[str | bytes]:
+    def _unread(self) -> list[str | bytes]:
         """The messages that the test should have received."""
         return [payload(event) for event in self._server.inbox][: self._excused]
 
@@ -599,7 +607,7 @@ class Peer:
         if self._excused is None:
             self._excused = len(self._server.inbox)
 
-    def failure(
+    def _failure(
         self,
         what: str,
         expected: object,
@@ -611,11 +619,19 @@ class Peer:
         return kind(what, expected, received, str(self._running), so_far)
 
 
+# What a disconnect is raised as. Newer Starlettes have a second name for a call after it.
+_GOODBYES = (
+    websockets.WebSocketDisconnect,
+    PeerGoneError,
+    getattr(websockets, "WebSocketDisconnected", PeerGoneError),
+)
+
+
 def _is_goodbye(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         inner = cast("BaseExceptionGroup[BaseException]", error).exceptions
         return all(map(_is_goodbye, inner))
-    return isinstance(error, (WebSocketDisconnect, PeerGoneError))
+    return isinstance(error, _GOODBYES)
 
 
 def _describe(info: CloseInfo) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal, NoReturn, TypeVar, TypeVarTuple
 
 import anyio
-import anyio.to_thread
+from anyio._core._eventloop import get_async_backend
 
 from ._running import in_trio
 
@@ -58,8 +58,8 @@ def backend(
         raise ValueError(msg)
     if not virtual:
         return name, {}
-    _refuse_threads(anyio.to_thread)
     if name == "asyncio":
+        _refuse_threads(get_async_backend(name), "run_sync_in_worker_thread")
         return name, {"loop_factory": VirtualTimeLoop}
     return name, _trio_options()
 
@@ -189,13 +189,13 @@ _clocks: weakref.WeakKeyDictionary[Any, _Spinning] = weakref.WeakKeyDictionary()
 
 def _trio_options() -> dict[str, Any]:
     try:
-        import trio  # noqa: PLC0415 - optional
+        import trio._threads  # noqa: PLC0415 - optional
         import trio.testing  # noqa: PLC0415 - optional
     except ImportError as error:
         msg = "the backend 'trio' needs trio, which is not installed: pip install trio"
         raise ImportError(msg) from error
 
-    _refuse_threads(trio.to_thread)
+    _refuse_threads(trio._threads, "start_thread_soon")  # which anyio's threads come from, too
     clock = trio.testing.MockClock(autojump_threshold=0)
     spinning = _clocks[clock] = _Spinning()
 
@@ -221,23 +221,24 @@ def _trio_options() -> dict[str, Any]:
 # ------------------------------------------------------------------------------------ threads
 
 
-def _refuse_threads(module: Any) -> None:
-    """Have a module's ``run_sync`` refuse work in a thread, in virtual time only.
+def _refuse_threads(owner: Any, name: str) -> None:
+    """Have a function refuse to work in a thread, in virtual time only.
 
     Time would run out there, or stand still, before the work is done. anyio and trio have no hook
-    for it, so their public function is replaced; Starlette and FastAPI call that.
+    for it. What is replaced is below their public ``run_sync``, which a module may have imported
+    long before; where a version of theirs has no such function, threads are not refused.
     """
-    run_in_thread = module.run_sync
-    if hasattr(run_in_thread, "__wrapped__"):
+    call = getattr(owner, name, None)
+    if call is None or hasattr(call, "__wrapped__"):
         return
 
-    @functools.wraps(run_in_thread)
-    async def run_sync(*args: Any, **options: Any) -> Any:
+    @functools.wraps(call)
+    def refuse_or_call(*args: Any, **options: Any) -> Any:
         if _spinning() is not None:
             _refuse()
-        return await run_in_thread(*args, **options)
+        return call(*args, **options)
 
-    module.run_sync = run_sync
+    setattr(owner, name, refuse_or_call)
 
 
 def _refuse() -> NoReturn:
