@@ -22,7 +22,7 @@ from typing import Annotated, Any, NamedTuple
 import anyio
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.routing import WebSocketRoute as StarletteRoute
 from starlette.types import Receive, Scope, Send
@@ -146,7 +146,9 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     if path in bare:
         found = bare[path]
         await found.handler(WebSocket(scope, receive, send, **found.options))
-    elif path.startswith(("/endpoint/", "/ready", "/go-ahead")):
+    elif path.startswith("/drained/"):
+        await drained(scope, receive, send)
+    elif path.startswith(("/endpoint/", "/ready", "/go-ahead", "/drain")):
         await site(scope, receive, send)
     else:
         await router(scope, receive, send)
@@ -385,6 +387,31 @@ async def bad_codes(ws: Socket) -> None:
 
 
 @handler()
+async def cut_short(ws: Socket) -> None:
+    """Be cancelled by one's own timeout, around all of it."""
+    with anyio.move_on_after(0.05), telling(ws):
+        async with ws:
+            match asked(ws, "doing"):
+                case "receive":
+                    await ws.receive()
+                case "task_group":
+                    async with ws.task_group() as tasks:
+                        tasks.start_soon(ws.receive)
+                        await anyio.sleep(PATIENCE)
+                case _:
+                    await anyio.sleep(PATIENCE)
+
+
+@handler()
+async def fail_after(ws: Socket) -> None:
+    """Fail once the peer has left."""
+    async with ws:
+        async for _ in ws:
+            pass
+        raise RuntimeError(f"{SECRET} {asked(ws, 'key')}")
+
+
+@handler()
 async def close_beside(ws: Socket) -> None:
     """Close in one task while another receives."""
 
@@ -538,6 +565,20 @@ async def pour(ws: Socket) -> None:
                     note(ws, "closed", seconds=time.monotonic() - began)
 
 
+@handler(send_timeout=1)
+async def pour_in_time(ws: Socket) -> None:
+    """Send to a peer that reads nothing; a message has a second to go out."""
+    with telling(ws):
+        async with ws:
+            for _ in range(1024):
+                began = time.monotonic()
+                try:
+                    await ws.send(CHUNK)
+                finally:
+                    if time.monotonic() - began > 0.5:
+                        note(ws, "waited", seconds=time.monotonic() - began)
+
+
 @handler()
 async def deaf(ws: Socket) -> None:
     """Receive nothing until told to, then everything."""
@@ -550,6 +591,49 @@ async def deaf(ws: Socket) -> None:
                 if message == b"end":
                     break
             note(ws, "received", size=received)
+
+
+# ----------------------------------------------------------------------------------------- drains
+
+
+@handler()
+async def busy(ws: Socket) -> None:
+    """Do something else, for long."""
+    with telling(ws):
+        async with ws:
+            note(ws, "open")
+            await anyio.sleep(PATIENCE)
+
+
+# A router of its own, so that it can be drained while other cases run.
+drained = WebSocketRouter()
+for served in (iterate, group, send_each, busy, late):
+    drained.websocket(f"/drained/{served.__name__.replace('_', '-')}")(served)
+
+
+async def drain(request: Request) -> JSONResponse:
+    """Drain that router; how many were there before and after, and the seconds it took."""
+    before, began = len(drained.connections), time.monotonic()
+    await drained.close_all(reason="back soon", grace=1)
+    return JSONResponse([before, len(drained.connections), time.monotonic() - began])
+
+
+site.routes.append(Route("/drain", drain))
+
+# ----------------------------------------------------------------------------------------- limits
+
+
+@handler(messages_per_second=5)
+async def few(ws: Socket) -> None:
+    """Take five messages a second."""
+    with telling(ws):
+        async with ws:
+            async for message in ws:
+                await ws.send(message)
+
+
+router.websocket("/router/two", max_connections=2)(echo)
+router.websocket("/router/one-each", max_connections_per_client=1)(echo)
 
 
 # --------------------------------------------------------------------------------------- counting

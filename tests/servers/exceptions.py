@@ -231,6 +231,12 @@ TABLE: list[Row] = [
         _daphnes((1000, 1001, 1003, 1007, 1008, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999)),
         _DAPHNES_CODES,
     ),
+    Row(
+        "test_a_handler_that_is_cancelled_closes_with_1012",
+        ("daphne",),
+        dict.fromkeys(("receive", "task_group", "sleep"), ("4012", "cancelled")),
+        _DAPHNES_CODES,
+    ),
     Row("test_a_long_reason_is_cut_between_characters", ("daphne",), "4000", _DROPS_REASONS),
     Row(
         "test_a_handler_that_ends_closes_with_the_code_that_says_how",
@@ -254,6 +260,40 @@ TABLE: list[Row] = [
         ("daphne",),
         ("4003", "WebSocketHandshakeError"),
         _DROPS_REASONS,
+    ),
+    # ---------------------------------------------------------------------- drains and limits
+    Row(
+        "test_a_drain_tells_every_peer",
+        ("daphne",),
+        {**dict.fromkeys(("iterate", "group", "send-each", "busy"), "4012"), "late": "403"},
+        _DAPHNES_CODES,
+    ),
+    Row(
+        "test_a_drain_tells_every_peer",
+        ("gunicorn",),
+        {
+            **dict.fromkeys(("iterate", "group", "send-each", "busy"), "1012 back soon"),
+            "late": "403",
+        },
+        _CANNOT_DENY,
+    ),
+    Row(
+        "test_a_drain_refuses_newcomers_until_it_is_over",
+        _NO_DENIAL,
+        (403, 101),
+        _CANNOT_DENY,
+    ),
+    Row(
+        "test_a_peer_that_sends_too_often_is_closed_with_1008",
+        ("daphne",),
+        ("4008", "returned"),
+        _DAPHNES_CODES,
+    ),
+    Row(
+        "test_a_connection_too_many_is_refused_until_another_leaves",
+        _NO_DENIAL,
+        (403, True),
+        _CANNOT_DENY,
     ),
     # ------------------------------------------------------------------------------- vanishing
     *(
@@ -297,6 +337,13 @@ TABLE: list[Row] = [
         ("daphne",),
         ("3008", "WebSocketTimeoutError"),
         _DROPS_REASONS,
+    ),
+    Row(
+        "test_data_after_a_refused_handshake_harms_nobody_else",
+        ("hypercorn-trio",),
+        False,
+        "The server answers such data with a second HTTP response, which is illegal, and the error"
+        " ends the whole process. Nothing above the server can help.",
     ),
     Row(
         "test_a_peer_that_answers_no_ping_is_noticed_where_the_server_is_told_to_ping",
@@ -370,6 +417,19 @@ TABLE: list[Row] = [
         "The server shields its writing from cancellation. If a send that hangs has been cancelled"
         " by the time of the reset, the server may also lose its word that the peer is gone: then"
         " only receive_timeout ends the wait.",
+    ),
+    Row(
+        "test_a_peer_that_reads_nothing_is_dropped_by_send_timeout",
+        ("hypercorn-trio",),
+        ("waits on", False),
+        "The server shields its writing from cancellation: a send to a peer that reads nothing"
+        " waits until the peer reads or goes, whatever timeout is around it.",
+    ),
+    Row(
+        "test_a_peer_that_reads_nothing_is_dropped_by_send_timeout",
+        ("daphne",),
+        ("returned", False),
+        "The server buffers whatever is sent; send never waits.",
     ),
     Row(
         "test_a_handler_that_reads_nothing_stops_the_peer",

@@ -196,7 +196,7 @@ class Server:
         )
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
-        if not eventually(lambda: self.process.poll() is not None or self._answers(), START_WAIT):
+        if not eventually(lambda: self.process.poll() is not None or self.answers(), START_WAIT):
             self.stop()
         if self.process.poll() is not None:
             self.stop()
@@ -237,6 +237,13 @@ class Server:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.read().decode()
+
+    def answers(self) -> bool:
+        """Whether it is up."""
+        try:
+            return self.request("/ready")[0] == 200
+        except OSError:
+            return False
 
     def go_ahead(self, story: Story) -> None:
         """Let the handler go on, once it waits for that."""
@@ -301,12 +308,6 @@ class Server:
     def _listen(self) -> None:
         assert self.process.stdout is not None
         self._log.extend(iter(self.process.stdout.readline, ""))
-
-    def _answers(self) -> bool:
-        try:
-            return self.request("/ready")[0] == 200
-        except OSError:
-            return False
 
 
 def _free_port() -> int:

@@ -60,6 +60,12 @@ FIGURES = {
     "test_a_peer_that_answers_no_ping_is_noticed_where_the_server_is_told_to_ping": (
         "no pong, pings a second apart"
     ),
+    "test_a_peer_that_reads_nothing_is_dropped_by_send_timeout": (
+        "`send` to a peer that reads nothing, `send_timeout` a second"
+    ),
+    "test_a_peer_that_resets_before_the_answer_ends_the_handler": (
+        "reset before the answer, until the handler has ended"
+    ),
     "test_sigterm_ends_the_process": "SIGTERM, until the process has left",
 }
 

@@ -140,6 +140,17 @@ def test_a_handler_that_ends_closes_with_the_code_that_says_how(
     same(seen, ENDINGS)
 
 
+@pytest.mark.rule(5, 6, 7)
+@pytest.mark.parametrize("way", ["router", "endpoint", "bare"])
+def test_a_handler_that_is_cancelled_closes_with_1012(server: Server, same: Same, way: str) -> None:
+    seen: dict[str, tuple[str, str]] = {}
+    for doing in ("receive", "task_group", "sleep"):
+        story = server.story()
+        with server.open(f"/{way}/cut-short?doing={doing}", story) as peer:
+            seen[doing] = (str(peer.end()), story.ended())
+    same(seen, dict.fromkeys(seen, ("1012", "cancelled")))
+
+
 @pytest.mark.rule(7)
 def test_a_close_beside_a_pending_receive_goes_out_and_ends_it(server: Server, same: Same) -> None:
     story = server.story()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.servers.conftest import Same
     from tests.servers.launch import Server, Story
 
+SECRET = "the-password-is-swordfish"
 HANDLERS = (
     "receive",
     "iterate",
@@ -75,3 +76,44 @@ def test_a_handler_that_fails_leaves_a_traceback(server: Server, same: Same) -> 
     first, second = fail(server), fail(server)
     between = server.log[first + 1 : second + 1]
     same(sum(line.startswith("RuntimeError: ") for line in between), 1)
+
+
+@pytest.mark.rule(7)
+def test_a_handler_that_fails_after_the_goodbye_leaves_a_traceback_too(
+    server: Server, same: Same
+) -> None:
+    first = fail(server)
+    story = server.story()
+    with server.open("/router/fail-after", story) as peer:
+        peer.send(wire.close(1000))
+        peer.end()
+    second = fail(server)
+    failure = f"RuntimeError: {SECRET} {story.key}"
+    same(sum(line.startswith(failure) for line in server.log[first + 1 : second]), 1)
+
+
+FORGED = "%0d%0aforged%1b[31m"
+TOKEN = "t0ken-of-ada"
+
+
+def test_what_a_peer_puts_into_a_handshake_makes_no_line_of_its_own(
+    server: Server, same: Same
+) -> None:
+    secrets = [("Authorization", f"Bearer {TOKEN}"), ("Cookie", f"sid={TOKEN}")]
+    heard = b""
+    first = fail(server)
+    for headers in (secrets, [*secrets, ("Origin", "http://evil.example\x9b[31m")]):
+        path = f"/router/rooms/{FORGED}?seat={FORGED}&token={TOKEN}"
+        with server.open(path, headers=headers) as peer:
+            heard += peer.heard
+        story = server.story()
+        with server.open(f"/router/ending?how=raise&token={TOKEN}", story, headers=headers) as peer:
+            if peer.status == 101:
+                peer.send(wire.text("go on"), wire.close(4000, "\r\nforged\x1b[31m"))
+                peer.end()
+            heard += peer.heard
+    second = fail(server)
+    lines = server.log[first + 1 : second]
+    forged = [line for line in lines if line.startswith("forged") or "\x1b[31m" in line]
+    leaked = [line for line in lines if TOKEN in line]
+    same((forged, leaked, TOKEN.encode() in heard), ([], [], False))

@@ -1,8 +1,9 @@
-"""Servers set up otherwise: with pings, and with a root path."""
+"""Servers of their own: with pings, with a root path, and with a peer that may bring them down."""
 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -24,11 +25,13 @@ class Found(NamedTuple):
         answer: The echo of a message, at the same path as without a root path.
         handler: How the handler of a peer that answers no ping ended.
         seconds: How long after the last sign of life that was.
+        unharmed: Whether the server still answers after data that follows a refused handshake.
     """
 
     answer: str | bytes
     handler: str
     seconds: float
+    unharmed: bool
 
 
 def set_otherwise(shared: Server) -> Found:
@@ -42,7 +45,11 @@ def set_otherwise(shared: Server) -> Found:
             began = story.wait("open")["at"]
             ended = eventually(lambda: story.all("ended"), LONGEST)
         seconds = (ended[0]["at"] if ended else time.monotonic()) - began
-        return Found(answer, ended[0]["how"] if ended else "waits on", seconds)
+        with server.open("/nowhere") as peer, suppress(OSError):
+            peer.send(wire.text("let me in"))
+            peer.end()
+        unharmed = server.answers() and server.process.poll() is None
+        return Found(answer, ended[0]["how"] if ended else "waits on", seconds, unharmed)
 
 
 @pytest.mark.rule(13)
@@ -50,6 +57,12 @@ def test_paths_are_the_same_under_a_root_path(
     server: Server, same: Same, together: Together
 ) -> None:
     same(together(set_otherwise).answer, "hello")
+
+
+def test_data_after_a_refused_handshake_harms_nobody_else(
+    server: Server, same: Same, together: Together
+) -> None:
+    same(together(set_otherwise).unharmed, True)
 
 
 @pytest.mark.rule(2, 16)

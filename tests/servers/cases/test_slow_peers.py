@@ -90,6 +90,26 @@ def test_a_reset_wakes_a_send_that_waits_in_a_task_group(
     same((found.send, found.how), ("waits", "WebSocketDisconnectError None"))
 
 
+def pour_in_time(server: Server) -> tuple[str, float]:
+    """How a handler with a ``send_timeout`` of a second ended, and how long its last send took."""
+    story = server.story()
+    with server.open("/router/pour-in-time", story, receive_buffer=65_536):
+        ended = eventually(lambda: story.all("ended"), timeout=6)
+        waited = story.all("waited")
+        how = ended[0]["how"] if ended else "waits on"
+        return how, waited[0]["seconds"] if waited else math.inf
+
+
+@pytest.mark.rule(6)
+def test_a_peer_that_reads_nothing_is_dropped_by_send_timeout(
+    server: Server, same: Same, together: Together, measured: Measured
+) -> None:
+    how, seconds = together(pour_in_time)
+    if seconds < math.inf:
+        measured(seconds)
+    same((how, seconds < 3), ("WebSocketDisconnectError None", True))
+
+
 def shout(server: Server) -> tuple[bool, bool]:
     """Send to a handler that doesn't receive, up to 32 MiB; then let it."""
     story = server.story()
