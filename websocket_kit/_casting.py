@@ -7,6 +7,7 @@ outcome is a value or a WebSocketCastError.
 
 from __future__ import annotations
 
+import functools
 import re
 import types
 import typing
@@ -32,12 +33,22 @@ from typing import (
 )
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
+from pydantic.fields import FieldInfo
 from pydantic_core import (
     ErrorDetails,
     PydanticKnownError,
     PydanticSerializationError,
+    SchemaSerializer,
     from_json,
     to_json,
 )
@@ -100,7 +111,13 @@ def caster(tp: Any) -> Cast:
     Raises:
         TypeError: pydantic can't validate the type.
     """
-    return _kept(_casts, tp, _make_cast)
+    known = _casts_by_id.get(id(tp))  # of a type kept here, so no other has its id
+    if known is not None:
+        return known[1]
+    made = _kept(_casts, tp, _make_cast)
+    _casts_by_id[id(tp)] = tp, made
+    _bound(_casts_by_id)
+    return made
 
 
 def _kept(cache: dict[Hashable, T], tp: Any, make: Callable[[Any], T]) -> T:
@@ -112,11 +129,17 @@ def _kept(cache: dict[Hashable, T], tp: Any, make: Callable[[Any], T]) -> T:
         return make(tp)
     if found is None:
         found = cache[key] = make(tp)
-        if len(cache) > MAX_CACHED:
-            cache.pop(next(iter(cache)), None)
+        _bound(cache)
     return found
 
 
+def _bound(cache: dict[Any, Any]) -> None:
+    if len(cache) > MAX_CACHED:
+        cache.pop(next(iter(cache)), None)
+
+
+# The same type made anew, as int | str in a call is, has another id and the same key.
+_casts_by_id: dict[int, tuple[Any, Cast]] = {}
 _casts: dict[Hashable, Cast] = {}
 _encodes: dict[Hashable, Encode] = {}
 
@@ -136,6 +159,8 @@ def _key(tp: Any) -> Hashable:
 
 def _make_cast(tp: Any) -> Cast:
     plain = unwrap(tp)
+    if plain is dict:
+        return _dict_cast(tp)
     scalar = _SCALARS.get(plain) if isinstance(plain, type) else None
     if scalar is not None:
         return _guard(tp, scalar)
@@ -144,7 +169,7 @@ def _make_cast(tp: Any) -> Cast:
         validate = _adapter(tp).validator.validate_python
         return _guard(tp, lambda message: validate(read(message)))
     adapter: TypeAdapter[Any] = _adapter(tp)
-    return _guard(tp, _json_reader(adapter.validator.validate_json))
+    return _guard_json(tp, adapter.validator.validate_json)
 
 
 def _guard(tp: Any, read: Cast) -> Cast:
@@ -161,22 +186,32 @@ def _guard(tp: Any, read: Cast) -> Cast:
     return guarded
 
 
-def _json_reader(validate: Callable[[Message], Any]) -> Cast:
-    def read(message: Message) -> Any:
-        value = validate(message)
-        # pydantic takes the tokens NaN and Infinity, which JSON does not have and JSON.parse
-        # refuses. Looking for the words is cheap; they may well stand inside a string.
-        if _has_constant(message):
-            from_json(message, allow_inf_nan=False)
-        return value
+def _guard_json(tp: Any, validate: Callable[[Message], Any]) -> Cast:
+    """The same for JSON, with what JSON itself refuses; in one call, which most messages take."""
 
-    return read
+    def guarded(message: Message) -> Any:
+        try:
+            value = validate(message)
+            if type(message) is not str or "NaN" in message or "Infinity" in message:
+                _refuse_constants(message)
+        except BAD_VALUE as error:
+            problems = list_errors(error)
+        else:
+            return value
+        raise WebSocketCastError(tp, message, problems)
+
+    return guarded
 
 
-def _has_constant(message: Message) -> bool:
-    if isinstance(message, str):
-        return "NaN" in message or "Infinity" in message
-    return b"NaN" in message or b"Infinity" in message
+def _refuse_constants(message: Message) -> None:
+    """Refuse NaN and Infinity, tokens that JSON does not have and JSON.parse refuses.
+
+    pydantic takes them. Looking for the words is cheap; they may well stand inside a string.
+    """
+    words = ("NaN", "Infinity") if isinstance(message, str) else (b"NaN", b"Infinity")
+    found: Any = message
+    if any(word in found for word in words):
+        from_json(message, allow_inf_nan=False)
 
 
 def list_errors(error: Exception, *, repeat: bool = True) -> list[dict[str, Any]]:
@@ -287,7 +322,35 @@ def _read_bool(message: Message) -> bool:
     raise ValueError(text)
 
 
-_read_dict: Cast = _json_reader(TypeAdapter(dict[str, Any]).validator.validate_json)
+_DICT: Any = dict  # Any: narrowed to a dict, type checkers find its keys' type unknown
+
+
+def _dict_cast(tp: Any) -> Cast:
+    """``_guard`` around ``_read_dict`` for a bare dict, at two thirds of the cost."""
+    guarded = _guard(tp, _read_dict)
+
+    def cast_message(message: Message) -> Any:
+        value: Any
+        try:
+            value = from_json(message, allow_inf_nan=False)
+        except BAD_VALUE:
+            value = None
+        return value if type(value) is _DICT else guarded(message)  # which says what is wrong
+
+    return cast_message
+
+
+def _read_dict(message: Message) -> Any:
+    value = _dict_validator()(message)
+    _refuse_constants(message)
+    return value
+
+
+@functools.cache
+def _dict_validator() -> Callable[[Message], Any]:
+    # Made when it is needed: an import should make no adapter.
+    return TypeAdapter(dict[str, Any]).validator.validate_json
+
 
 _SCALARS: dict[type, Cast] = {
     str: _read_str,
@@ -385,12 +448,43 @@ def encoder(tp: Any) -> Encode:
 
 def _make_encode(tp: Any) -> Encode:
     serializer = _adapter(tp).serializer
+    models = _models_of(tp)
 
     def dump(value: Any) -> bytes:
         # Whether the value is of that type is the type checker's job, so no warnings.
         return serializer.to_json(value, by_alias=True, warnings=False, fallback=_plain)
 
-    return lambda value: _encode(value, dump)
+    def encode_as(value: Any) -> Message:
+        # A union's member by its own serializer: to find it takes longer than to write it.
+        write = models.get(type(value))
+        if write is None:
+            return _encode(value, dump)
+        try:
+            text = write(value, by_alias=True, warnings=False, fallback=_plain).decode()
+        except PydanticSerializationError as error:
+            raise _cannot_write(value, error) from error
+        return _null_constants(text) if "NaN" in text or "Infinity" in text else text
+
+    return encode_as
+
+
+def _models_of(tp: Any) -> dict[Any, Callable[..., bytes]]:
+    """The models that a type is or is a union of, with what writes each as the type would."""
+    tp = unwrap(tp)
+    origin: Any = get_origin(tp)
+    args: tuple[Any, ...] = get_args(tp)
+    if origin is Annotated and all(isinstance(mark, _DISCRIMINATORS) for mark in args[1:]):
+        return _models_of(args[0])
+    if origin is Union or origin is types.UnionType:
+        return {model: write for arg in args for model, write in _models_of(arg).items()}
+    serializer = getattr(tp, "__pydantic_serializer__", None)
+    if isinstance(tp, type) and isinstance(serializer, SchemaSerializer):
+        return {tp: serializer.to_json}
+    return {}
+
+
+# What may mark a union without changing how a member is written.
+_DISCRIMINATORS = (FieldInfo, Discriminator)
 
 
 def encode(value: Any) -> Message:
@@ -401,11 +495,21 @@ def encode(value: Any) -> Message:
         ValueError: It is of a type that can, but holds what can't: a lone surrogate, itself, a
             bytes that isn't UTF-8.
     """
+    if type(value) in _json_kinds:
+        try:
+            text = to_json(value, by_alias=True, fallback=_plain).decode()
+        except PydanticSerializationError as error:
+            raise _cannot_write(value, error) from error
+        return _null_constants(text) if "NaN" in text or "Infinity" in text else text
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int) and not isinstance(value, Enum):
         return int.__repr__(value)
     return _encode(value, _dump)
+
+
+# Classes whose values have been found to be sent as JSON: to ask again costs more than to write it.
+_json_kinds: dict[Any, None] = {}
 
 
 # Of Sendable, what becomes JSON; the most frequent first. pydantic knows more kinds (complex, Path,
@@ -429,9 +533,12 @@ _JSON_KINDS: tuple[type, ...] = (
 
 
 def _dump(value: Any) -> bytes:
+    own = cast("type[object]", type(value))
     if not isinstance(value, _JSON_KINDS) and not hasattr(value, "__dataclass_fields__"):
-        raise _cannot_send(cast("type[object]", type(value)).__name__)
-    return to_json(value, by_alias=True, inf_nan_mode="null", fallback=_plain)
+        raise _cannot_send(own.__name__)
+    _json_kinds[own] = None
+    _bound(_json_kinds)
+    return to_json(value, by_alias=True, fallback=_plain)
 
 
 _UNKNOWN = "Unable to serialize unknown type: "
@@ -455,8 +562,7 @@ _KNOWN_KINDS: tuple[tuple[type, Callable[[Any], object]], ...] = (
 
 
 def _encode(value: Any, dump: Callable[[Any], bytes]) -> Message:
-    own = cast("type[object]", type(value))
-    name = own.__name__
+    name = cast("type[object]", type(value)).__name__
     # An enum over str is an enum: JSON text, which JSON.parse reads, quotes and all.
     if isinstance(value, str) and not isinstance(value, Enum):
         return check_text(str.__str__(value))
@@ -465,21 +571,27 @@ def _encode(value: Any, dump: Callable[[Any], bytes]) -> Message:
     if isinstance(value, Iterator):  # to_json would use it up
         raise _cannot_send(name)
     try:
-        data = dump(value)
+        text = dump(value).decode()
     except PydanticSerializationError as error:
-        _, unknown, kind = str(error).partition(_UNKNOWN)
-        if unknown:
-            inside = "" if kind == str(own) else f" ({unknown}{kind})"
-            raise _cannot_send(name, inside) from error
-        msg = f"cannot send this {name}: {error}"
-        raise ValueError(msg) from error
-    # A model may be set to write NaN, and a serializer of a user's own may.
-    if _has_constant(data):
-        data = _STRING_OR_CONSTANT.sub(lambda m: m[0] if m[0][:1] == b'"' else b"null", data)
-    return data.decode()
+        raise _cannot_write(value, error) from error
+    return _null_constants(text) if "NaN" in text or "Infinity" in text else text
 
 
-_STRING_OR_CONSTANT = re.compile(rb'"(?:[^"\\]++|\\.)*+"|-?Infinity|NaN')
+def _cannot_write(value: object, error: PydanticSerializationError) -> Exception:
+    own = type(value)
+    _, unknown, kind = str(error).partition(_UNKNOWN)
+    if unknown:
+        inside = "" if kind == str(own) else f" ({unknown}{kind})"
+        return _cannot_send(own.__name__, inside)
+    return ValueError(f"cannot send this {own.__name__}: {error}")
+
+
+def _null_constants(text: str) -> str:
+    """The JSON without NaN and infinities: pydantic writes them, and JSON.parse knows none."""
+    return _STRING_OR_CONSTANT.sub(lambda m: m[0] if m[0][:1] == '"' else "null", text)
+
+
+_STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]++|\\.)*+"|-?Infinity|NaN')
 
 
 def check_text(text: str) -> str:

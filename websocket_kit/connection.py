@@ -300,11 +300,12 @@ class WebSocket(Channel, Generic[Received, Sent]):
                 return await send({"type": "websocket.send", "text": value})
             except BaseException as error:  # noqa: BLE001 - servers raise what they like
                 self._not_sent(error, Call.SEND)
-        event = self._outgoing(value)
         if send is None:  # a limit is on, or a socket that is wrapped has only just opened
-            return await self._send_message(event)
+            return await self._send_message(self._outgoing(value))
+        encoded = self._encode(value)
+        kind = "text" if type(encoded) is str else "bytes"
         try:
-            await self._asgi_send(event)
+            await send({"type": "websocket.send", kind: encoded})
         except BaseException as error:  # noqa: BLE001 - servers raise what they like
             self._not_sent(error, Call.SEND)
 
