@@ -559,6 +559,22 @@ async def test_a_loop_can_be_left_and_taken_up_again() -> None:
         assert await ws.receive() == "two"
 
 
+async def test_what_comes_after_a_close_of_another_task_is_no_message() -> None:
+    server = Server()
+    ws = server.websocket()
+    await ws.accept()
+
+    async def receive() -> None:
+        with pytest.raises(WebSocketHandshakeError, match="this end has closed"):
+            await ws.receive()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(receive)
+        await wait_all_tasks_blocked()
+        await ws.close()
+        server.push("late")
+
+
 # ---------------------------------------------------------------------------------------- answer
 
 

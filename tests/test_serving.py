@@ -875,3 +875,18 @@ async def test_a_page_of_the_servers_own_reaches_the_handler(serve: Serve) -> No
     headers = {"host": "example.com", "origin": "https://example.com"}
     async with connect(serve(handler), headers=headers) as peer:
         await peer.expect_close(1000)
+
+
+async def test_a_handler_that_is_sent_home_is_waited_for_until_its_peer_knows() -> None:
+    rooms = WebSocketRouter()
+
+    @rooms.websocket("/")
+    async def receive_for_ever(ws: WebSocket) -> None:
+        async with ws:
+            async for _ in ws:
+                pass
+
+    async with connect(rooms) as peer, anyio.create_task_group() as tasks:
+        tasks.start_soon(rooms.close_all)
+        await peer.expect_close(1012)
+    assert rooms.connections == frozenset()
