@@ -408,7 +408,7 @@ async def fail_after(ws: Socket) -> None:
     async with ws:
         async for _ in ws:
             pass
-        raise RuntimeError(f"{SECRET} {asked(ws, 'key')}")
+        await ENDINGS["raise"](ws)
 
 
 @handler()
