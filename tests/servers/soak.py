@@ -132,7 +132,10 @@ def serve() -> None:
     sys.stderr = Counting()
     app = router.wrap(Starlette(routes=[Route("/holdings", tell)]))
     raise_limit()
-    config = uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=5)
+    # No pings: a peer here reads only when it talks, so one that stays for long would miss them.
+    config = uvicorn.Config(
+        app, port=0, log_level="warning", timeout_graceful_shutdown=5, ws_ping_interval=None
+    )
     server = uvicorn.Server(config)
 
     async def main() -> None:
