@@ -3,7 +3,7 @@
 A model of forty lines says what may come of each step: a value or one of the library's errors.
 Whatever the steps, no message is lost or reordered, and the server never sees what ASGI forbids.
 CI takes 20,000 steps at least: `pytest tests/test_state_machine.py --hypothesis-profile=thorough`;
-`--hypothesis-profile=long` takes a hundred times as many.
+`-rP` says how many, and `--hypothesis-profile=long` takes a hundred times as many.
 """
 
 from __future__ import annotations
@@ -283,4 +283,5 @@ def test_whatever_the_steps_the_outcome_is_a_value_or_an_error_of_ours(
         run(play, server, unaccepted, backend=event_loop)
 
     play_any()
+    print(f"{taken} steps")
     assert taken >= settings().max_examples * SHORTEST

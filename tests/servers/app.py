@@ -2,7 +2,8 @@
 
 Each is there in three ways: ``/router/<name>``, ``/endpoint/<name>`` (a Starlette route) and
 ``/bare/<name>`` (raw ASGI). What it does is in the query, and so is the key it tells under. Only
-public names of the library are used here.
+public names of the library are used here. ``python -m tests.servers.app PORT`` serves it with the
+library's own ``run``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import itertools
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -37,6 +39,7 @@ from websocket_kit import (
     WebSocketRouter,
     WebSocketTimeoutError,
 )
+from websocket_kit.server import run
 from websocket_kit.starlette import endpoint
 
 Socket = WebSocket[str, Any]
@@ -143,7 +146,9 @@ bare: dict[str, Bare] = {}
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
     """Serve all of it."""
     path = str(scope.get("path")).removeprefix(scope.get("root_path") or "")
-    if path in bare:
+    if path == "/load/raw":
+        await raw_echo(receive, send)
+    elif path in bare:
         found = bare[path]
         await found.handler(WebSocket(scope, receive, send, **found.options))
     elif path.startswith("/drained/"):
@@ -408,7 +413,7 @@ async def fail_after(ws: Socket) -> None:
     async with ws:
         async for _ in ws:
             pass
-        raise RuntimeError(f"{SECRET} {asked(ws, 'key')}")
+        await ENDINGS["raise"](ws)
 
 
 @handler()
@@ -636,6 +641,55 @@ router.websocket("/router/two", max_connections=2)(echo)
 router.websocket("/router/one-each", max_connections_per_client=1)(echo)
 
 
+# ------------------------------------------------------------------------------------------- load
+
+
+@router.websocket("/load/echo")
+async def plain_echo(ws: Socket) -> None:
+    """Answer text with text, and tell nothing."""
+    async with ws:
+        async for message in ws:
+            await ws.send(message)
+
+
+async def raw_echo(receive: Receive, send: Send) -> None:
+    """Do the same without the library."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (event := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": event["text"]})
+
+
+async def pour_on(ws: Socket) -> None:
+    """Send as fast as the peer reads."""
+    with telling(ws):
+        async with ws:
+            while True:
+                await ws.send(CHUNK)
+
+
+router.websocket("/load/pour")(pour_on)
+router.websocket("/load/pour-in-time", send_timeout=1)(pour_on)
+
+
+@router.websocket("/load/slow")
+async def slow(ws: Socket) -> None:
+    """Take fifty messages a second."""
+    async with ws:
+        while True:
+            await ws.receive(bytes)
+            await anyio.sleep(0.02)
+
+
+@router.websocket("/load/slow-in-group")
+async def slow_in_group(ws: Socket) -> None:
+    """Take fifty messages a second, while the library reads ahead."""
+    async with ws, ws.task_group():
+        while True:
+            await ws.receive(bytes)
+            await anyio.sleep(0.02)
+
+
 # --------------------------------------------------------------------------------------- counting
 
 
@@ -705,3 +759,7 @@ async def number(ws: Socket) -> None:
 
     async with ws:
         await ws.send_each(numbers())
+
+
+if __name__ == "__main__":
+    run(app, drain=router.close_all, port=int(sys.argv[1]), log_level="warning")

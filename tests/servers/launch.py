@@ -116,6 +116,10 @@ KINDS: dict[str, Kind] = {
 }
 
 
+# What a router's own ``run()`` does.
+RUN = Kind("tests.servers.app {port}", ("uvicorn", "websockets"))
+
+
 def versions(kind: Kind) -> str:
     """What is installed of it, as ``"uvicorn 0.54.0"``."""
     return ", ".join(f"{package} {version(package)}" for package in kind.packages)
@@ -167,8 +171,8 @@ class Server:
         port: Where it listens, on 127.0.0.1.
     """
 
-    def __init__(self, name: str, options: str = "") -> None:
-        """Start it, and wait until it answers."""
+    def __init__(self, name: str, options: str = "", *, kind: Kind | None = None) -> None:
+        """Start it, and wait until it answers; ``kind`` is for one that the table doesn't hold."""
         self.name = name
         self.port = _free_port()
         self._keys = map("{:04}".format, itertools.count())
@@ -176,7 +180,7 @@ class Server:
         self._lock = threading.Lock()
         self._notes = tempfile.NamedTemporaryFile(prefix="notes-")  # noqa: SIM115 - stop() closes
         self._log: list[str] = []
-        command = f"{KINDS[name].module} {options}".format(port=self.port)
+        command = f"{(kind or KINDS[name]).module} {options}".format(port=self.port)
         self.process = subprocess.Popen(
             [sys.executable, "-m", *command.split()],
             cwd=ROOT,

@@ -19,6 +19,7 @@ import os
 import random
 import resource
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -32,7 +33,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from tests.servers.wire import frame, handshake, text
+from tests.servers.wire import Opcode, frame, handshake, text
 from websocket_kit import WebSocket, WebSocketRouter
 
 SOCKETS = 2_000
@@ -131,7 +132,10 @@ def serve() -> None:
     sys.stderr = Counting()
     app = router.wrap(Starlette(routes=[Route("/holdings", tell)]))
     raise_limit()
-    config = uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=5)
+    # No pings: a peer here reads only when it talks, so one that stays for long would miss them.
+    config = uvicorn.Config(
+        app, port=0, log_level="warning", timeout_graceful_shutdown=5, ws_ping_interval=None
+    )
     server = uvicorn.Server(config)
 
     async def main() -> None:
@@ -177,9 +181,15 @@ class Peer:
         self.writer = writer
 
     @classmethod
-    async def open(cls, port: int, path: str) -> Peer:
+    async def open(cls, port: int, path: str, *, receive_buffer: int | None = None) -> Peer:
+        """Connect; the kernel keeps about ``receive_buffer`` bytes that are not read."""
+        connection = socket.socket()
+        connection.setblocking(False)
+        if receive_buffer is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         async with asyncio.timeout(PATIENCE):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
+            reader, writer = await asyncio.open_connection(sock=connection)
             writer.write(handshake(port, path))
             head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 101 "), head
@@ -193,13 +203,29 @@ class Peer:
                 pass
 
     async def read(self) -> bytes:
-        """The payload of the next frame, a short one."""
-        _, size = await self.reader.readexactly(2)
+        """The payload of the next frame."""
+        return (await self.frame())[1]
+
+    async def frame(self) -> tuple[int, bytes]:
+        """The next frame: its opcode and its payload."""
+        first, size = await self.reader.readexactly(2)
         if size == 126:
             size = int.from_bytes(await self.reader.readexactly(2))
         elif size == 127:
             size = int.from_bytes(await self.reader.readexactly(8))
-        return await self.reader.readexactly(size)
+        return first & 0x0F, await self.reader.readexactly(size)
+
+    async def end(self) -> int | None:
+        """The code with which the server closes; None where it goes without one."""
+        with contextlib.suppress(EOFError, ConnectionError):
+            async with asyncio.timeout(PATIENCE):
+                while True:
+                    opcode, payload = await self.frame()
+                    if opcode == Opcode.CLOSE:
+                        self.writer.write(frame(Opcode.CLOSE, payload[:2]))
+                        self.writer.close()
+                        return int.from_bytes(payload[:2]) if payload else None
+        return None
 
     async def leave(self, way: str) -> None:
         """Say goodbye, be gone in mid-frame, or reset."""
