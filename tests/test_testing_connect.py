@@ -209,7 +209,6 @@ async def test_a_handshake_that_is_not_answered_ends_the_handler() -> None:
     with pytest.raises(WaitTimeout):
         async with connect(undecided):
             pass
-    await anyio.wait_all_tasks_blocked()
     assert ended == ["handler"]
 
 
@@ -835,8 +834,25 @@ async def test_a_test_cancelled_while_entering_cancels_the_handler() -> None:
         async with connect(undecided, timeout=None):
             pass
     assert scope.cancelled_caught
-    await anyio.wait_all_tasks_blocked()
     assert ended == ["handler"]
+
+
+@pytest.mark.parametrize(("seconds", "waited"), [(0.5, 0.5), (99, 1)])
+async def test_the_clean_up_of_a_handler_given_up_has_a_second(
+    seconds: float, waited: float
+) -> None:
+    async def undecided(ws: WebSocket) -> None:
+        try:
+            await sleep_forever()
+        finally:
+            with CancelScope(shield=True):
+                await sleep(seconds)
+
+    start = current_time()
+    with anyio.move_on_after(2):
+        async with connect(undecided, timeout=None):
+            pass
+    assert current_time() - start == pytest.approx(2 + waited)
 
 
 async def test_a_test_cancelled_while_leaving_cancels_the_handler() -> None:
@@ -845,7 +861,6 @@ async def test_a_test_cancelled_while_leaving_cancels_the_handler() -> None:
         async with connect(linger, seconds=99, timeout=None) as peer:
             peers.append(peer)
     assert scope.cancelled_caught
-    await anyio.wait_all_tasks_blocked()
     assert repr(peers[0]) == "<Peer of '/': handler cancelled>"
 
 

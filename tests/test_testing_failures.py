@@ -260,6 +260,18 @@ async def expect_another_reason() -> None:
         await peer.expect_close(4001, "too much")
 
 
+async def expect_another_close_than_its_own() -> None:
+    async with connect(echo) as peer:
+        await peer.close(4000, "bye")
+        await peer.expect_close(1000)
+
+
+async def expect_a_close_after_a_drop() -> None:
+    async with connect(echo) as peer:
+        peer.drop()
+        await peer.expect_close(1006)
+
+
 async def expect_a_close_of_a_handler_that_returns() -> None:
     async with connect(returning) as peer:
         await peer.expect_close(1000)
@@ -613,6 +625,31 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
             0.000 > connect
             0.000 < accept
             0.000 < close 4001 enough
+        """,
+    ),
+    (
+        expect_another_close_than_its_own,
+        ExpectationFailed,
+        """
+        expected a close with code 1000, received this end's own close 4000 'bye'
+        handler: finished
+        transcript:
+            0.000 > connect
+            0.000 < accept
+            0.000 > disconnect 4000 bye
+        """,
+    ),
+    (
+        expect_a_close_after_a_drop,
+        ExpectationFailed,
+        """
+        expected a close with code 1006, received no close, since this end has dropped the
+              connection
+        handler: finished
+        transcript:
+            0.000 > connect
+            0.000 < accept
+            0.000 > disconnect 1005
         """,
     ),
     (

@@ -338,6 +338,12 @@ async def test_expect_close_returns_how_it_closed() -> None:
             assert await peer.expect_close(code, reason) == CloseInfo(4001, "enough", "server")
 
 
+async def test_after_its_own_close_a_peer_may_expect_that() -> None:
+    async with connect(echo) as peer:
+        await peer.close(4000, "bye")
+        assert await peer.expect_close(4000, "bye") == CloseInfo(4000, "bye", "peer")
+
+
 async def test_expect_close_waits() -> None:
     async def protocol(ws: WebSocket) -> None:
         async with ws:

@@ -74,11 +74,13 @@ def connect(  # noqa: PLR0913 - its options are keywords
     Raises:
         HandshakeRejected: On entering: the handshake was refused.
         WaitTimeout: On entering: it was not answered in time.
+        Exception: The handler's own. On entering, if it came before accept; a note on it says which
+            HTTP status the peer saw.
         LeftOver: On leaving: ``strict`` has found something.
         TypeError: An argument is of the wrong type, or the handler has no such input.
         ValueError: One is out of bounds or malformed.
 
-    If cancelled, the handler is cancelled too.
+    If cancelled, the handler is cancelled too, and its clean-up waited for, a second at most.
 
     Example:
         >>> async def test_echo():
@@ -200,8 +202,8 @@ class _Connection(AbstractAsyncContextManager[Peer]):
             await self._see_out(self._timeout)
             rejected = HandshakeRejected(*rejection)
             self._raise_what_is_wrong(f"the peer saw HTTP {rejected.status}")
-        except BaseException:
-            running.cancel()
+        except BaseException as error:
+            await self._give_up(error)
             raise
         raise rejected
 
@@ -213,20 +215,29 @@ class _Connection(AbstractAsyncContextManager[Peer]):
     ) -> None:
         """Close, wait for the handler, and say what is wrong."""
         __tracebackhide__ = True
-        running = self._running
         try:
             if error is None:
                 await self._see_out(self._timeout)
-            elif not isinstance(error, GeneratorExit):  # no loop may be there to wait on
+            elif isinstance(error, GeneratorExit):
+                await self._give_up(error)
+            else:
                 longest = LONGEST if self._timeout is None else min(self._timeout, LONGEST)
                 with anyio.CancelScope(shield=True):
                     await self._see_out(longest)
-        finally:
-            running.cancel()
+        except BaseException as other:
+            await self._give_up(other)
+            raise
         if error is None:
             self._raise_what_is_wrong()
         elif self._peer._take_crash() is not None:
-            error.add_note(f"Beside that, the handler {running}")
+            error.add_note(f"Beside that, the handler {self._running}")
+
+    async def _give_up(self, error: BaseException) -> None:
+        """Cancel the handler, and wait for its clean-up, in a second at most."""
+        self._running.cancel()
+        if not isinstance(error, GeneratorExit):  # no loop may be there to wait on
+            with anyio.CancelScope(shield=True):
+                await self._running.wait(LONGEST)
 
     async def _see_out(self, timeout: float | None) -> None:
         """Close if that is still to do, see the handler to its end, and note what is left."""

@@ -635,4 +635,7 @@ def _is_goodbye(error: BaseException) -> bool:
 
 
 def _describe(info: CloseInfo) -> str:
-    return f"close {info.code}" + (f" {info.reason!r}" if info.reason else "")
+    if info.code is None:
+        return "no close, since this end has dropped the connection"
+    whose = "this end's own " if info.by == "peer" else ""
+    return f"{whose}close {info.code}" + (f" {info.reason!r}" if info.reason else "")
