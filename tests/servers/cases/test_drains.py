@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DOING = ["iterate", "group", "send-each", "busy"]
 # The grace of a second, and a busy machine.
-LONGEST = 2.5
+LONGEST = 3.5
 
 
 class Drained(NamedTuple):

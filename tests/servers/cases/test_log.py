@@ -65,11 +65,23 @@ def say_goodbyes(server: Server) -> None:
 
 @pytest.mark.rule(3, 14)
 def test_ordinary_goodbyes_leave_no_line_in_the_log(server: Server, same: Same) -> None:
+    left: list[str] = []
+    for _ in range(
+        3
+    ):  # an earlier case's traceback may come late; a goodbye's line comes each time
+        left = left_by_goodbyes(server)
+        if not left:
+            break
+    same(left, [])
+
+
+def left_by_goodbyes(server: Server) -> list[str]:
+    """What the log holds between two failures with goodbyes in between, if more than without."""
     first, second = fail(server), fail(server)
     say_goodbyes(server)
     third = fail(server)
     usual, found = server.log[first + 1 : second + 1], server.log[second + 1 : third + 1]
-    same([] if len(found) == len(usual) else found, [])
+    return [] if len(found) == len(usual) else found
 
 
 @pytest.mark.rule(7)
@@ -117,4 +129,5 @@ def test_what_a_peer_puts_into_a_handshake_makes_no_line_of_its_own(
     lines = server.log[first + 1 : second]
     forged = [line for line in lines if line.startswith("forged") or "\x1b[31m" in line]
     leaked = [line for line in lines if TOKEN in line]
-    same((forged, leaked, TOKEN.encode() in heard), ([], [], False))
+    heard_it = TOKEN.encode() in heard
+    same([*forged, *leaked, *(["heard"] if heard_it else [])], [])
