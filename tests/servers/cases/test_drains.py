@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.servers.launch import Server
 
 DOING = ["iterate", "group", "send-each", "busy"]
-# The grace of a second, and a busy machine.
+# The grace of two seconds, and a busy machine.
 LONGEST = 3.5
 
 
