@@ -66,7 +66,8 @@ def _is_asgi(target: Any) -> bool:
     while isinstance(function, functools.partial):
         function = cast("Any", function).func
     parameters = list(inspect.signature(target).parameters.values())
-    names = [parameter.name for parameter in parameters[:3]]
+    # An unused one may be called _scope.
+    names = [parameter.name.lstrip("_") for parameter in parameters[:3]]
     if inspect.isroutine(function):
         return names == _ASGI
     # A handler may be an object, too. An app's first is the scope, whatever it calls the others.
