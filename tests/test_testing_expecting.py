@@ -160,6 +160,15 @@ async def test_an_expression_is_searched_in_binary_messages_too() -> None:
             await peer.expect(re.compile("Ada"))
 
 
+async def test_an_expression_may_be_of_bytes() -> None:
+    async with connect(repeat) as peer:
+        await peer.send(b"\xff\x00\x01")
+        match = await peer.expect(re.compile(rb"\xff(.)"))
+        assert match[1] == b"\x00"
+        await peer.send("hello, Ada")
+        await peer.expect(re.compile(b"Ada$"))
+
+
 async def test_of_a_function_the_message_is_returned() -> None:
     async with connect(repeat) as peer:
         await peer.send(b"\x00\x01")

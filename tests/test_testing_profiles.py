@@ -412,6 +412,19 @@ async def test_an_echo_is_the_same_on_each(server: ServerName) -> None:
 
 
 @every_server
+async def test_an_app_that_always_receives_once_more_can_be_cancelled(server: ServerName) -> None:
+    async def deaf(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        while True:
+            await receive()
+
+    async with connect(deaf, server=server) as peer:
+        peer.drop()
+        await peer.cancel()
+
+
+@every_server
 async def test_a_shutdown_is_told_as_1012(server: ServerName) -> None:
     app = App("receive")
     async with connect(app, server=server) as peer:

@@ -245,6 +245,10 @@ class AsgiObject:
         await echo_in_asgi(scope, receive, send)
 
 
+async def echo_whatever_the_scope(_scope: Any, receive: Any, send: Any) -> None:
+    await echo_in_asgi({}, receive, send)
+
+
 class OddlyNamed:
     async def __call__(self, scope: Any, rcv: Any, snd: Any) -> None:
         await echo_in_asgi(scope, rcv, snd)
@@ -276,6 +280,7 @@ def middleware(app: Any, *, times: int = 1) -> Any:
 
 APPS: dict[str, Any] = {
     "function": echo_in_asgi,
+    "function that leaves one unused": echo_whatever_the_scope,
     "function with more": middleware(echo_in_asgi),
     "partial": functools.partial(echo_in_asgi),
     "object": AsgiObject(),

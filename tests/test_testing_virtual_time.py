@@ -329,6 +329,25 @@ def test_a_wait_that_a_spinning_handler_would_stop_ends(name: Name) -> None:
         run(test, backend=name)
 
 
+async def receive_on_and_on(_scope: Any, receive: Any, send: Any) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+    while True:
+        await receive()
+
+
+@on_both
+@pytest.mark.usefixtures("_impatient")
+def test_a_wait_that_events_come_by_all_the_time_ends(name: Name) -> None:
+    async def test() -> None:
+        async with connect(receive_on_and_on, server="granian") as peer:
+            peer.drop()
+            await peer.finished()
+
+    with pytest.raises(WaitTimeout, match="waited 1 s for the handler's end"):
+        run(test, backend=name)
+
+
 @on_both
 @pytest.mark.usefixtures("_impatient")
 def test_a_spinning_handler_can_be_cancelled(name: Name) -> None:

@@ -117,6 +117,7 @@ async def expecting(peer: Peer) -> None:
     assert_type(await peer.expect(dict[str, int]), dict[str, int])
     assert_type(await peer.expect(Literal["yes", "no"]), Literal["yes", "no"])
     assert_type(await peer.expect(re.compile("hi")), re.Match[str])
+    assert_type(await peer.expect(re.compile(b"hi")), re.Match[bytes])
     assert_type(await peer.expect(str.isdecimal), Any)
     assert_type(await peer.expect(lambda message: len(message) > 5), Any)
     await peer.expect(object())  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]

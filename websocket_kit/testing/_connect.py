@@ -245,9 +245,10 @@ class _Connection(AbstractAsyncContextManager[Peer]):
         begin_wait()
         await calm_down()
         self._problems += _unread(self._peer._unread())
-        server.close(1000, "")
-        await running.wait(timeout)
-        await calm_down()
+        if not running.done:
+            server.close(1000, "")
+            await running.wait(timeout)
+            await calm_down()
         if not running.done:
             self._problems.append(
                 f"the handler has not ended {timeout:g} s after its peer left; it is {running}"

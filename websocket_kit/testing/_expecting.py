@@ -20,7 +20,7 @@ def make_check(expected: Any) -> tuple[str, Check]:
         cast_message = _casting.caster(expected)
         return f"a message of type {type_name(expected)}", lambda m: (True, cast_message(m))
     if isinstance(expected, re.Pattern):
-        pattern = cast("re.Pattern[str]", expected)
+        pattern = cast("re.Pattern[str]", expected)  # or of bytes
         return f"a match of {pattern.pattern!r}", lambda m: _match(pattern, m)
     if callable(expected):
         name = getattr(expected, "__name__", repr(expected))
@@ -44,5 +44,5 @@ def _is_type(expected: Any) -> bool:
 
 
 def _match(pattern: re.Pattern[str], message: str | bytes) -> tuple[object, Any]:
-    match = pattern.search(_casting.caster(str)(message))
+    match = pattern.search(_casting.caster(type(pattern.pattern))(message))
     return match, match

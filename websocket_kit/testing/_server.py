@@ -98,7 +98,8 @@ class Server:
         self._faults: deque[BaseException | None] = deque()
         self._state = "connecting"
         self._start = anyio.current_time()
-        self._changed: anyio.Event | None = None
+        self._waiting: list[tuple[Callable[[], bool], anyio.Event]] = []
+        self._told_end = False
         self._coming: deque[Event] = deque()
         self._lost = 0  # how many coming messages cancelled receives take with them
         self._bodies = 0
@@ -108,7 +109,9 @@ class Server:
 
     async def receive(self) -> Event:
         """ASGI's ``receive``."""
-        if self._coming:  # is had even with no time left, as from a server's queue
+        if self._told_end:
+            await checkpoint()  # else one that goes on receiving could not be cancelled
+        elif self._coming:  # is had even with no time left, as from a server's queue
             await cancel_shielded_checkpoint()
         try:
             await self.until(lambda: bool(self._coming))
@@ -118,6 +121,7 @@ class Server:
             raise
         event = self._coming.popleft()
         if event["type"] == "websocket.disconnect":
+            self._told_end = True
             self._coming.extend(self._after_disconnect())
         self.notify()
         return event
@@ -240,15 +244,19 @@ class Server:
     async def until(self, true: Callable[[], bool]) -> None:
         """Wait until something is true that only this object's changes can make true."""
         while not true():
-            if self._changed is None:
-                self._changed = anyio.Event()
-            await self._changed.wait()
+            # Woken for nothing at each turn, it would never be cancelled at its deadline (asyncio).
+            waiter = true, anyio.Event()
+            self._waiting.append(waiter)
+            try:
+                await waiter[1].wait()
+            finally:
+                self._waiting.remove(waiter)
 
     def notify(self) -> None:
-        """Let those who wait look again."""
-        if self._changed is not None:
-            self._changed.set()
-            self._changed = None
+        """Wake those whose wait is over."""
+        for true, event in self._waiting:
+            if true():
+                event.set()
 
     def has_room(self) -> bool:
         """Whether another message may wait for the app."""

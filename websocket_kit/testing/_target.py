@@ -48,7 +48,8 @@ def as_app(target: Any, inputs: Mapping[str, Any], names: Mapping[str, Any]) -> 
     if _is_useless(target):
         msg = f"connect() takes a handler, a route, a router or an ASGI app, not {target!r}"
         raise TypeError(msg)
-    if _is_asgi(target):
+    parameters = list(inspect.signature(target).parameters.values())
+    if _is_asgi(target, parameters):
         if inputs:
             msg = (
                 f"{next(iter(inputs))!r} is neither an option of connect() nor an input: only a"
@@ -57,16 +58,16 @@ def as_app(target: Any, inputs: Mapping[str, Any], names: Mapping[str, Any]) -> 
             )
             raise TypeError(msg)
         return cast("Target", target)
-    return _call_handler(target, inputs, names)
+    return _call_handler(target, parameters, inputs, names)
 
 
-def _is_asgi(target: Any) -> bool:
+def _is_asgi(target: Any, parameters: list[inspect.Parameter]) -> bool:
     """Whether a target is an app, or else a handler."""
     function: Any = target
     while isinstance(function, functools.partial):
         function = cast("Any", function).func
-    parameters = list(inspect.signature(target).parameters.values())
-    names = [parameter.name for parameter in parameters[:3]]
+    # An unused one may be called _scope.
+    names = [parameter.name.lstrip("_") for parameter in parameters[:3]]
     if inspect.isroutine(function):
         return names == _ASGI
     # A handler may be an object, too. An app's first is the scope, whatever it calls the others.
@@ -86,9 +87,13 @@ def _is_useless(target: Any) -> bool:
     return False
 
 
-def _call_handler(handler: Any, inputs: Mapping[str, Any], names: Mapping[str, Any]) -> Target:
+def _call_handler(
+    handler: Any,
+    parameters: list[inspect.Parameter],
+    inputs: Mapping[str, Any],
+    names: Mapping[str, Any],
+) -> Target:
     name = handler_name(handler)
-    parameters = list(inspect.signature(handler).parameters.values())
     hints = read_hints(handler, name, names)
     # @endpoint says what it takes in its signature only: its annotations are the function's.
     if parameters and any(

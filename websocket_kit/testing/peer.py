@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Never, Self, TypeVar, cast, overload
+from typing import Any, AnyStr, Never, Self, TypeVar, cast, overload
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -241,8 +241,8 @@ class Peer:
 
     @overload
     async def expect(
-        self, expected: re.Pattern[str], *, timeout: float | None = ...
-    ) -> re.Match[str]: ...
+        self, expected: re.Pattern[AnyStr], *, timeout: float | None = ...
+    ) -> re.Match[AnyStr]: ...
 
     @overload
     async def expect(
@@ -260,7 +260,7 @@ class Peer:
 
         Args:
             expected: A value: the message, cast to its type, equals it. Or a type: it can be cast
-                to that. Or a compiled regular expression: it is found in the text. Or a
+                to that. Or a compiled regular expression, of text or bytes: it is found in it. Or a
                 function: it returns something true of the message, a str or bytes.
             timeout: Seconds to wait.
 
