@@ -619,7 +619,7 @@ for served in (iterate, group, send_each, busy, late):
 async def drain(request: Request) -> JSONResponse:
     """Drain that router; how many were there before and after, and the seconds it took."""
     before, began = len(drained.connections), time.monotonic()
-    await drained.close_all(reason="back soon", grace=2)
+    await drained.close_all(reason="back soon", grace=3)
     return JSONResponse([before, len(drained.connections), time.monotonic() - began])
 
 

@@ -339,11 +339,11 @@ TABLE: list[Row] = [
         _DROPS_REASONS,
     ),
     Row(
-        "test_data_after_a_refused_handshake_harms_nobody_else",
+        "test_data_before_a_handshake_is_refused_harms_nobody_else",
         ("hypercorn-trio",),
         False,
-        "The server answers such data with a second HTTP response, which is illegal, and the error"
-        " ends the whole process. Nothing above the server can help.",
+        "The server answers such data with an HTTP response beside the refusal, and the error that"
+        " this is ends the whole process. Nothing above the server can help.",
     ),
     Row(
         "test_a_peer_that_answers_no_ping_is_noticed_where_the_server_is_told_to_ping",

@@ -25,7 +25,7 @@ class Found(NamedTuple):
         answer: The echo of a message, at the same path as without a root path.
         handler: How the handler of a peer that answers no ping ended.
         seconds: How long after the last sign of life that was.
-        unharmed: Whether the server still answers after data that follows a refused handshake.
+        unharmed: Whether the server still answers after data that came before a refusal.
     """
 
     answer: str | bytes
@@ -45,10 +45,11 @@ def set_otherwise(shared: Server) -> Found:
             began = story.wait("open")["at"]
             ended = eventually(lambda: story.all("ended"), LONGEST)
         seconds = (ended[0]["at"] if ended else time.monotonic()) - began
-        with server.open("/nowhere") as peer, suppress(OSError):
+        with server.ask("/nowhere") as peer, suppress(OSError):
             peer.send(wire.text("let me in"))
+            peer.answer()
             peer.end()
-        unharmed = server.answers() and server.process.poll() is None
+        unharmed = not eventually(lambda: not server.answers(), timeout=0.5)
         return Found(answer, ended[0]["how"] if ended else "waits on", seconds, unharmed)
 
 
@@ -59,7 +60,7 @@ def test_paths_are_the_same_under_a_root_path(
     same(together(set_otherwise).answer, "hello")
 
 
-def test_data_after_a_refused_handshake_harms_nobody_else(
+def test_data_before_a_handshake_is_refused_harms_nobody_else(
     server: Server, same: Same, together: Together
 ) -> None:
     same(together(set_otherwise).unharmed, True)
