@@ -182,8 +182,7 @@ class Matcher(Generic[T]):
             return found.target, {}
         if path and not path.startswith("/"):
             return None
-        pieces = path.removesuffix("/").split("/")[1:]
-        match = _search([(self._root, ())], pieces, 0, path)
+        match = _walk(self._root, path.removesuffix("/").split("/")[1:], path)
         if match is None:
             return None
         end, values = match
@@ -191,6 +190,27 @@ class Matcher(Generic[T]):
             return end.target, end.pattern.convert(values)
         except ValueError:  # a number of 5,000 digits, say: no such path
             return None
+
+
+def _walk(node: _Node[T], pieces: list[str], path: str) -> tuple[_End[T], _Values] | None:
+    """The best end for a path: straight on while there is one way to go, else by a search."""
+    values: _Values = ()
+    for index, piece in enumerate(pieces):
+        child = node.literals.get(piece)
+        if node.branches or node.tails:
+            if child is not None or node.tails or len(node.branches) > 1:
+                return _search([(node, values)], pieces, index, path)
+            ((pattern, child),) = node.branches.items()
+            match = pattern.fullmatch(piece)
+            if match is None:
+                return None
+            values += tuple(match.groupdict().values())
+        if child is None:
+            return None
+        node = child
+    if node.end is None:
+        return _search([(node, values)], pieces, len(pieces), path)
+    return node.end, values
 
 
 def _search(
