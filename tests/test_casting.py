@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import json
 import math
 import re
 import string
@@ -15,7 +16,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import Annotated, Any, ForwardRef, Literal, NewType, cast
+from typing import Annotated, Any, ForwardRef, Literal, NewType, Self, cast
 from uuid import UUID
 
 import pytest
@@ -28,12 +29,17 @@ from pydantic import (
     Discriminator,
     Field,
     PlainSerializer,
+    RootModel,
     SecretStr,
     Tag,
+    WrapSerializer,
     create_model,
+    model_serializer,
+    model_validator,
 )
 from pydantic import TypeAdapter as Adapter
-from pydantic_core import PydanticCustomError, ValidationError
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+from pydantic_core import PydanticCustomError, ValidationError, from_json
 from pydantic_core._pydantic_core import list_all_errors
 from typing_extensions import TypeAliasType, TypedDict
 
@@ -806,6 +812,27 @@ json_values = st.recursive(
 
 
 @bounded
+@given(st.text() | json_values.map(json.dumps) | st.text('{}[]":,0123456789eE.-NaInfity\\u d8'))
+def test_a_dict_is_cast_as_pydantic_would_but_for_nan(message: str) -> None:
+    try:
+        value = Adapter(dict[str, Any]).validate_json(message)
+        from_json(message, allow_inf_nan=False)
+    except ValueError:
+        cast_error(dict, message)
+    else:
+        assert repr(caster(dict)(message)) == repr(value)  # the order of its keys too
+
+
+@pytest.mark.parametrize(
+    "message",
+    ['{"a": 1e999}', '{"a": 1, "b": 2, "a": 3}', '{"N": "I"}', '{"a": 12345678901234567890123}'],
+)
+def test_a_dict_is_the_same_from_text_and_from_bytes(message: str) -> None:
+    value = Adapter(dict[str, Any]).validate_json(message)
+    assert repr(caster(dict)(message)) == repr(caster(dict)(message.encode())) == repr(value)
+
+
+@bounded
 @given(json_values)
 def test_a_cast_of_json_agrees_with_pydantic(value: object) -> None:
     message = encode([value])
@@ -914,6 +941,14 @@ def test_the_cache_is_bounded() -> None:
     assert caster(types[0]) is not casts[0]
 
 
+def test_a_type_that_is_gone_does_not_lend_its_cast_to_another() -> None:
+    """Python gives the next object of the same size the same address."""
+    items = [int, str, str, int, int, str, float, str]
+    generic: Any = list
+    values = [caster(generic[item])('["5"]')[0] for item in items]
+    assert [type(value) for value in values] == items
+
+
 # ------------------------------------------------------------------------------- what is sent
 
 
@@ -1004,10 +1039,24 @@ class Measurement(BaseModel):
     note: str = "NaN"
 
 
-@pytest.mark.parametrize("encode_it", [encode, encoder(Measurement)])
+@pytest.mark.parametrize(
+    "encode_it", [encode, encoder(Measurement), encoder(Measurement | Join)], ids=str
+)
 def test_they_do_in_a_model_that_is_set_to_write_them_as_constants(encode_it: Any) -> None:
     assert encode_it(Measurement()) == '{"value":null,"note":"NaN"}'
     assert encode_it(Measurement(value=-math.inf, note="")) == '{"value":null,"note":""}'
+
+
+@pytest.mark.parametrize("encode_it", [encode, encoder(dict[str, Any])], ids=str)
+def test_they_do_in_such_a_model_deep_inside(encode_it: Any) -> None:
+    value = {"a": [{"b": Measurement(value=math.inf, note="Nina")}]}
+    assert encode_it(value) == '{"a":[{"b":{"value":null,"note":"Nina"}}]}'
+
+
+@pytest.mark.parametrize("text", ["Nina", "Ivan", "N", "I", "NaN", "Infinity", '"NaN"'])
+def test_a_text_inside_json_stays_whatever_letters_it_holds(text: str) -> None:
+    assert caster(list[str])(encode([text])) == [text]
+    assert caster(dict)(encode({text: text})) == {text: text}
 
 
 def test_a_serializer_of_a_users_own_that_gives_nan_gives_null() -> None:
@@ -1320,6 +1369,103 @@ def test_a_str_or_bytes_is_sent_as_it_is_whatever_type_is_set(
 def test_that_a_value_is_of_the_type_is_left_to_the_type_checker() -> None:
     """No error, and no warning either."""
     assert encoder(Join)({"type": "other"}) == '{"type":"other"}'
+
+
+class Quiet(BaseModel):
+    """Written as its own code says."""
+
+    type: Literal["quiet"] = "quiet"
+
+    @model_serializer
+    def write(self) -> str:
+        return f"{self.type}!"
+
+
+class Checked(BaseModel):
+    type: Literal["checked"] = "checked"
+    children: list[Checked] = []
+
+    @model_validator(mode="after")
+    def check(self) -> Self:
+        return self
+
+
+class Loud(Say):
+    """A subclass of a union's member, which is no member."""
+
+    volume: int = 11
+
+
+@pydantic_dataclass
+class Place:
+    name: str
+
+
+@dataclass
+class Town(Place):
+    """It inherits a serializer, which knows nothing of its own field."""
+
+    people: int = 0
+
+
+class Number5(RootModel[Literal[5]]):
+    root: Literal[5] = 5
+
+
+def shout(say: Say) -> dict[str, Any]:
+    return {"type": "say", "txt": say.text.upper()}
+
+
+TaggedTwice = Annotated[Checked | Join | Say, Field(discriminator="type")]
+Shouted = Annotated[Say, PlainSerializer(shout)]
+
+
+@pytest.mark.parametrize(
+    ("tp", "value", "message"),
+    [
+        (TaggedTwice, Checked(), '{"type":"checked","children":[]}'),
+        (TaggedTwice, Say(txt="hi"), '{"type":"say","txt":"hi"}'),
+        (TaggedTwice | None, Join(room="x"), '{"type":"join","room":"x"}'),
+        (TaggedTwice | None, None, "null"),
+        (Join | Checked, Checked(children=[Checked()]), None),
+        (Join | Say, Loud(txt="hi"), '{"type":"say","txt":"hi"}'),
+        (Base | Derived, Derived(), '{"kind":"base","hidden":"x"}'),
+        (Join | Quiet, Quiet(), '"quiet!"'),
+        (Join | Shouted, Say(txt="hi"), '{"type":"say","txt":"HI"}'),
+        (Annotated[Join | Shouted, Field(discriminator="type")], Say(txt="hi"), None),
+        (Annotated[Join | Say, PlainSerializer(type)], Say(), None),
+        (Annotated[Join | Say, WrapSerializer(lambda it, dump: [dump(it)])], Say(), None),
+        (Join | int | list[Say], [Loud(txt="hi")], '[{"type":"say","txt":"hi"}]'),
+        (Join | int | list[Say], Join(room="x"), '{"type":"join","room":"x"}'),
+        (Annotated[Join, Tag("j")] | Say, Say(txt="hi"), '{"type":"say","txt":"hi"}'),
+        (Join | Point, Point(1.0), '{"x":1.0,"y":0.0}'),
+        (Join | Number5, Number5(), "5"),
+        (Town, Town("Rye", 9), '{"name":"Rye","people":9}'),
+        (Join | Town, Town("Rye", 9), '{"name":"Rye","people":9}'),
+        (Join | TaggedTwice, Say(txt="hi"), '{"type":"say","txt":"hi"}'),
+        (Join | Say, Movie(title="Brazil"), '{"title":"Brazil"}'),
+        (
+            Annotated[
+                Annotated[Join, Tag("j")] | Annotated[Say, Tag("s")],
+                Discriminator(lambda it: "s" if hasattr(it, "text") else "j"),
+            ],
+            Say(txt="hi"),
+            '{"type":"say","txt":"hi"}',
+        ),
+    ],
+    ids=str,
+)
+def test_a_unions_member_is_serialised_as_pydantic_would(
+    tp: Any, value: Any, message: str | None
+) -> None:
+    try:
+        expected = Adapter(tp).dump_json(value, by_alias=True, warnings=False).decode()
+    except ValueError:
+        with pytest.raises((TypeError, ValueError)):
+            encoder(tp)(value)
+    else:
+        assert encoder(tp)(value) == expected
+        assert expected == (message or expected)
 
 
 # -------------------------------------------------------------------------------- there and back

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, NewType, NotRequired
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -882,6 +882,33 @@ def test_any_query_gives_values_or_problems(query_string: bytes) -> None:
     values, found = inputs.read({"query_string": query_string})
     assert found or values.keys() == {"a", "b", "c"}
     assert json.loads(problems_as_json(found)) is not None
+
+
+query_pairs = st.tuples(
+    st.sampled_from(["a", "a", "b", ""]),
+    st.sampled_from(["=", "=", "==", ""]),
+    st.text("a+%2;é", max_size=3),
+).map("".join)
+
+
+@bounded
+@given(st.lists(query_pairs, max_size=4).map("&".join))
+def test_a_query_is_read_as_the_standard_library_reads_it(text: str) -> None:
+    expected: dict[str, list[str]] = {}
+    for key, given_value in parse_qsl(text, keep_blank_values=True):
+        expected.setdefault(key, []).append(given_value)
+
+    async def chat(
+        ws: WebSocket,
+        lists: Annotated[list[str], Query("a")] = [],  # noqa: B006 - only read
+        last: Annotated[str | None, Query("a")] = None,
+    ) -> None: ...
+
+    inputs = plan_inputs(read_signature(chat, {}), "/", {})
+    values, found = inputs.read({"query_string": text.encode("latin-1")})
+    assert found == []
+    assert values["lists"] == expected.get("a", [])
+    assert values["last"] == expected.get("a", [None])[-1]
 
 
 @bounded

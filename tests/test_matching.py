@@ -114,6 +114,9 @@ def test_a_path_matches_whole_with_its_parameters_converted(
     [
         ("/", "/a"),
         ("/", "//"),
+        ("/{x}/b", "//b"),
+        ("/a/{x}", "/a//"),
+        ("/a/{x}/{y}", "/a/b//"),
         ("//", "/"),
         ("//", ""),
         ("/chat//", "/chat"),

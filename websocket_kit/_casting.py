@@ -7,7 +7,6 @@ outcome is a value or a WebSocketCastError.
 
 from __future__ import annotations
 
-import functools
 import re
 import types
 import typing
@@ -16,6 +15,7 @@ from collections.abc import Set as AbstractSet
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from typing import (
     Annotated,
     Any,
@@ -33,24 +33,15 @@ from typing import (
 )
 from uuid import UUID
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
-from pydantic.fields import FieldInfo
 from pydantic_core import (
     ErrorDetails,
     PydanticKnownError,
     PydanticSerializationError,
     SchemaSerializer,
+    core_schema,
     from_json,
-    to_json,
 )
 from typing_extensions import TypeAliasType
 
@@ -60,6 +51,7 @@ MAX_ERRORS = 20
 MAX_CACHED = 256
 
 T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 
 
 class _Dataclass(Protocol):
@@ -111,13 +103,13 @@ def caster(tp: Any) -> Cast:
     Raises:
         TypeError: pydantic can't validate the type.
     """
-    known = _casts_by_id.get(id(tp))  # of a type kept here, so no other has its id
-    if known is not None:
-        return known[1]
-    made = _kept(_casts, tp, _make_cast)
-    _casts_by_id[id(tp)] = tp, made
-    _bound(_casts_by_id)
-    return made
+    # Most types are the very object they were before, and a key takes longer than a cast.
+    try:
+        return _casts_by_id[id(tp)][0]
+    except KeyError:
+        made = _kept(_casts, tp, _make_cast)
+    # The type is held, so that no other object gets its id.
+    return _keep(_casts_by_id, id(tp), (made, tp))[0]
 
 
 def _kept(cache: dict[Hashable, T], tp: Any, make: Callable[[Any], T]) -> T:
@@ -127,20 +119,18 @@ def _kept(cache: dict[Hashable, T], tp: Any, make: Callable[[Any], T]) -> T:
         found = cache.get(key)
     except TypeError:  # not hashable, so not kept
         return make(tp)
-    if found is None:
-        found = cache[key] = make(tp)
-        _bound(cache)
-    return found
+    return _keep(cache, key, make(tp)) if found is None else found
 
 
-def _bound(cache: dict[Any, Any]) -> None:
+def _keep(cache: dict[K, T], key: K, value: T) -> T:
+    cache[key] = value
     if len(cache) > MAX_CACHED:
         cache.pop(next(iter(cache)), None)
+    return value
 
 
-# The same type made anew, as int | str in a call is, has another id and the same key.
-_casts_by_id: dict[int, tuple[Any, Cast]] = {}
 _casts: dict[Hashable, Cast] = {}
+_casts_by_id: dict[int, tuple[Cast, Any]] = {}
 _encodes: dict[Hashable, Encode] = {}
 
 
@@ -168,8 +158,7 @@ def _make_cast(tp: Any) -> Cast:
     if read is not None:
         validate = _adapter(tp).validator.validate_python
         return _guard(tp, lambda message: validate(read(message)))
-    adapter: TypeAdapter[Any] = _adapter(tp)
-    return _guard_json(tp, adapter.validator.validate_json)
+    return _json_cast(tp, _adapter(tp).validator.validate_json)
 
 
 def _guard(tp: Any, read: Cast) -> Cast:
@@ -186,32 +175,53 @@ def _guard(tp: Any, read: Cast) -> Cast:
     return guarded
 
 
-def _guard_json(tp: Any, validate: Callable[[Message], Any]) -> Cast:
-    """The same for JSON, with what JSON itself refuses; in one call, which most messages take."""
+def _json_cast(tp: Any, validate: Callable[[Message], Any]) -> Cast:
+    """Cast by pydantic; a text by nothing else, if it can't hold NaN or Infinity."""
+    guarded = _guard(tp, _json_reader(validate))
 
-    def guarded(message: Message) -> Any:
+    def cast_json(message: Message) -> Any:
+        # One letter is found ten times as fast as a word, and a message is mostly without.
+        if type(message) is not str or "N" in message or "I" in message:
+            return guarded(message)
         try:
-            value = validate(message)
-            if type(message) is not str or "NaN" in message or "Infinity" in message:
-                _refuse_constants(message)
+            return validate(message)
         except BAD_VALUE as error:
             problems = list_errors(error)
-        else:
-            return value
-        raise WebSocketCastError(tp, message, problems)
+        raise WebSocketCastError(tp, message, problems)  # out here, as in _guard
 
-    return guarded
+    return cast_json
 
 
-def _refuse_constants(message: Message) -> None:
-    """Refuse NaN and Infinity, tokens that JSON does not have and JSON.parse refuses.
+def _json_reader(validate: Callable[[Message], Any]) -> Cast:
+    def read(message: Message) -> Any:
+        value = validate(message)
+        # pydantic takes the tokens NaN and Infinity, which JSON does not have and JSON.parse
+        # refuses. Looking for the words is cheap; they may well stand inside a string.
+        if _has_constant(message):
+            from_json(message, allow_inf_nan=False)
+        return value
 
-    pydantic takes them. Looking for the words is cheap; they may well stand inside a string.
-    """
-    words = ("NaN", "Infinity") if isinstance(message, str) else (b"NaN", b"Infinity")
-    found: Any = message
-    if any(word in found for word in words):
-        from_json(message, allow_inf_nan=False)
+    return read
+
+
+def _has_constant(message: Message) -> bool:
+    if isinstance(message, str):
+        return "NaN" in message or "Infinity" in message
+    return b"NaN" in message or b"Infinity" in message
+
+
+def _dict_cast(tp: Any) -> Cast:
+    """Cast to a dict: pydantic's parser gives what its validator would, a third faster."""
+    guarded = _guard(tp, _read_dict)
+
+    def cast_dict(message: Message) -> Any:
+        try:
+            value: dict[str, Any] = from_json(message, allow_inf_nan=False)  # if it is an object
+        except (ValueError, TypeError):
+            return guarded(message)  # which says what is wrong, in the validator's words
+        return value if type(value) is dict else guarded(message)
+
+    return cast_dict
 
 
 def list_errors(error: Exception, *, repeat: bool = True) -> list[dict[str, Any]]:
@@ -322,34 +332,14 @@ def _read_bool(message: Message) -> bool:
     raise ValueError(text)
 
 
-_DICT: Any = dict  # Any: narrowed to a dict, type checkers find its keys' type unknown
-
-
-def _dict_cast(tp: Any) -> Cast:
-    """``_guard`` around ``_read_dict`` for a bare dict, at two thirds of the cost."""
-    guarded = _guard(tp, _read_dict)
-
-    def cast_message(message: Message) -> Any:
-        value: Any
-        try:
-            value = from_json(message, allow_inf_nan=False)
-        except BAD_VALUE:
-            value = None
-        return value if type(value) is _DICT else guarded(message)  # which says what is wrong
-
-    return cast_message
-
-
 def _read_dict(message: Message) -> Any:
-    value = _dict_validator()(message)
-    _refuse_constants(message)
-    return value
+    return _dict_reader()(message)
 
 
-@functools.cache
-def _dict_validator() -> Callable[[Message], Any]:
-    # Made when it is needed: an import should make no adapter.
-    return TypeAdapter(dict[str, Any]).validator.validate_json
+@cache
+def _dict_reader() -> Cast:
+    # Made when first needed: an import that makes an adapter takes 15 ms longer.
+    return _json_reader(TypeAdapter(dict[str, Any]).validator.validate_json)
 
 
 _SCALARS: dict[type, Cast] = {
@@ -447,69 +437,98 @@ def encoder(tp: Any) -> Encode:
 
 
 def _make_encode(tp: Any) -> Encode:
-    serializer = _adapter(tp).serializer
-    models = _models_of(tp)
+    adapter = _adapter(tp)
+    # A union looks for the member that a value is of; where each is serialised as if it stood
+    # alone, the value's class tells in half the time.
+    members = {part: _adapter(part).serializer for part in _plain_members(adapter.core_schema)}
 
-    def dump(value: Any) -> bytes:
-        # Whether the value is of that type is the type checker's job, so no warnings.
-        return serializer.to_json(value, by_alias=True, warnings=False, fallback=_plain)
+    def serializer_for(kind: type) -> SchemaSerializer:
+        _refuse_iterator(kind)
+        return members.get(kind, adapter.serializer)
 
-    def encode_as(value: Any) -> Message:
-        # A union's member by its own serializer: to find it takes longer than to write it.
-        write = models.get(type(value))
-        if write is None:
-            return _encode(value, dump)
-        try:
-            text = write(value, by_alias=True, warnings=False, fallback=_plain).decode()
-        except PydanticSerializationError as error:
-            raise _cannot_write(value, error) from error
-        return _null_constants(text) if "NaN" in text or "Infinity" in text else text
-
-    return encode_as
+    return _encode_by_class(serializer_for, _as_it_is)
 
 
-def _models_of(tp: Any) -> dict[Any, Callable[..., bytes]]:
-    """The models that a type is or is a union of, with what writes each as the type would."""
-    tp = unwrap(tp)
-    origin: Any = get_origin(tp)
-    args: tuple[Any, ...] = get_args(tp)
-    if origin is Annotated and all(isinstance(mark, _DISCRIMINATORS) for mark in args[1:]):
-        return _models_of(args[0])
-    if origin is Union or origin is types.UnionType:
-        return {model: write for arg in args for model, write in _models_of(arg).items()}
-    serializer = getattr(tp, "__pydantic_serializer__", None)
-    if isinstance(tp, type) and isinstance(serializer, SchemaSerializer):
-        return {tp: serializer.to_json}
-    return {}
+def _plain_members(schema: Any) -> list[type]:
+    """The models of a union in which every member is serialised as its own type says.
 
-
-# What may mark a union without changing how a member is written.
-_DISCRIMINATORS = (FieldInfo, Discriminator)
-
-
-def encode(value: Any) -> Message:
-    """Turn any value that can be sent into a message.
-
-    Raises:
-        TypeError: The value is of a type that can't be sent.
-        ValueError: It is of a type that can, but holds what can't: a lone surrogate, itself, a
-            bytes that isn't UTF-8.
+    Where one has a serializer of a user's own, pydantic may give it the other members' values too.
     """
-    if type(value) in _json_kinds:
+    schema, definitions = _look_through(schema, {})
+    choices: Any = ()
+    if schema["type"] == "tagged-union":
+        choices = schema["choices"].values()
+    elif schema["type"] == "union":  # of members, and of pairs of one and its label
+        choices = [part[0] if isinstance(part, tuple) else part for part in schema["choices"]]
+    found = [_look_through(choice, definitions)[0] for choice in choices]
+    if any("serialization" in part for part in (schema, *found)):
+        return []
+    return [part["cls"] for part in found if part["type"] == "model"]
+
+
+def _look_through(schema: Any, definitions: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """What a core schema is beneath what makes no difference to serialising."""
+    while "serialization" not in schema:
+        if schema["type"] == "definitions":
+            definitions = {part["ref"]: part for part in schema["definitions"]}
+        if schema["type"] == "definition-ref":
+            schema = definitions[schema["schema_ref"]]
+        elif schema["type"] in _TRANSPARENT:
+            schema = schema["schema"]
+        else:
+            break
+    return schema, definitions
+
+
+_TRANSPARENT = {"definitions", "nullable", "function-before", "function-after", "function-wrap"}
+
+
+def _encode_by_class(
+    serializer_for: Callable[[type], SchemaSerializer], as_it_is: Callable[[Any], Message | None]
+) -> Encode:
+    """Encode, asking but once for each class how.
+
+    Args:
+        serializer_for: Gives what makes JSON of a class, or raises what ``send`` should.
+        as_it_is: Gives the message that a value is without JSON; None: it needs that.
+    """
+    dumps: dict[type, Callable[..., bytes]] = {}
+
+    def encode(value: object) -> Message:
+        kind = type(value)
         try:
-            text = to_json(value, by_alias=True, fallback=_plain).decode()
+            dump = dumps[kind]
+        except KeyError:
+            message = as_it_is(value)
+            if message is not None:
+                return message
+            dump = _keep(dumps, kind, serializer_for(kind).to_json)
+        try:
+            # Whether it is of the type that is set is the type checker's job, so no warnings.
+            text = dump(value, by_alias=True, warnings=False, fallback=_plain).decode()
         except PydanticSerializationError as error:
-            raise _cannot_write(value, error) from error
-        return _null_constants(text) if "NaN" in text or "Infinity" in text else text
+            raise _not_serialised(kind, error) from error
+        # One letter is found ten times as fast as a word, and a text is mostly without.
+        return _without_constants(text) if "N" in text or "I" in text else text
+
+    return encode
+
+
+def _as_it_is(value: Any) -> Message | None:
+    # An enum over str is an enum: JSON text, which JSON.parse reads, quotes and all.
+    if isinstance(value, str) and not isinstance(value, Enum):
+        return check_text(str.__str__(value))
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(cast("bytes", value))
+    return None
+
+
+def _as_scalar(value: Any) -> Message | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int) and not isinstance(value, Enum):
         return int.__repr__(value)
-    return _encode(value, _dump)
-
-
-# Classes whose values have been found to be sent as JSON: to ask again costs more than to write it.
-_json_kinds: dict[Any, None] = {}
+    return _as_it_is(value)
 
 
 # Of Sendable, what becomes JSON; the most frequent first. pydantic knows more kinds (complex, Path,
@@ -532,14 +551,29 @@ _JSON_KINDS: tuple[type, ...] = (
 )
 
 
-def _dump(value: Any) -> bytes:
-    own = cast("type[object]", type(value))
-    if not isinstance(value, _JSON_KINDS) and not hasattr(value, "__dataclass_fields__"):
-        raise _cannot_send(own.__name__)
-    _json_kinds[own] = None
-    _bound(_json_kinds)
-    return to_json(value, by_alias=True, fallback=_plain)
+def _serializer_for(kind: type) -> SchemaSerializer:
+    _refuse_iterator(kind)
+    if not issubclass(kind, _JSON_KINDS) and not hasattr(kind, "__dataclass_fields__"):
+        raise _cannot_send(kind.__name__)
+    return _ANYTHING
 
+
+def _refuse_iterator(kind: type) -> None:
+    if issubclass(kind, Iterator):  # to_json would use it up
+        raise _cannot_send(kind.__name__)
+
+
+# Serialises each value as what it is; NaN, of itself, as null.
+_ANYTHING = SchemaSerializer(core_schema.any_schema())
+
+encode: Encode = _encode_by_class(_serializer_for, _as_scalar)
+"""Turn any value that can be sent into a message.
+
+Raises:
+    TypeError: The value is of a type that can't be sent.
+    ValueError: It is of a type that can, but holds what can't: a lone surrogate, itself, a bytes
+        that isn't UTF-8.
+"""
 
 _UNKNOWN = "Unable to serialize unknown type: "
 
@@ -561,33 +595,18 @@ _KNOWN_KINDS: tuple[tuple[type, Callable[[Any], object]], ...] = (
 )
 
 
-def _encode(value: Any, dump: Callable[[Any], bytes]) -> Message:
-    name = cast("type[object]", type(value)).__name__
-    # An enum over str is an enum: JSON text, which JSON.parse reads, quotes and all.
-    if isinstance(value, str) and not isinstance(value, Enum):
-        return check_text(str.__str__(value))
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(cast("bytes", value))
-    if isinstance(value, Iterator):  # to_json would use it up
-        raise _cannot_send(name)
-    try:
-        text = dump(value).decode()
-    except PydanticSerializationError as error:
-        raise _cannot_write(value, error) from error
-    return _null_constants(text) if "NaN" in text or "Infinity" in text else text
-
-
-def _cannot_write(value: object, error: PydanticSerializationError) -> Exception:
-    own = type(value)
-    _, unknown, kind = str(error).partition(_UNKNOWN)
+def _not_serialised(kind: type, error: PydanticSerializationError) -> Exception:
+    _, unknown, inner = str(error).partition(_UNKNOWN)
     if unknown:
-        inside = "" if kind == str(own) else f" ({unknown}{kind})"
-        return _cannot_send(own.__name__, inside)
-    return ValueError(f"cannot send this {own.__name__}: {error}")
+        inside = "" if inner == str(kind) else f" ({unknown}{inner})"
+        return _cannot_send(kind.__name__, inside)
+    return ValueError(f"cannot send this {kind.__name__}: {error}")
 
 
-def _null_constants(text: str) -> str:
-    """The JSON without NaN and infinities: pydantic writes them, and JSON.parse knows none."""
+def _without_constants(text: str) -> str:
+    """JSON without NaN and Infinity, which a model may be set to write, or a serializer may."""
+    if not _has_constant(text):
+        return text
     return _STRING_OR_CONSTANT.sub(lambda m: m[0] if m[0][:1] == '"' else "null", text)
 
 
@@ -669,6 +688,8 @@ def _from_text(tp: Any) -> Any:
         members = [_from_text(arg) for arg in args if arg is not type(None)]
         union = members[0]
         if len(members) > 1:
+            from pydantic import Field  # noqa: PLC0415 - rarely needed, and 15 ms of an import
+
             union = Annotated[union_of(members), Field(union_mode="left_to_right")]
         return union if len(members) == len(args) else union_of([union, None])
     if args and isinstance(origin, type):

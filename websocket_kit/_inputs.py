@@ -52,7 +52,7 @@ class _Input(NamedTuple):
     key: str
     cast: Callable[[Any], Any] | None
     default: Callable[[], Any] | None = None
-    many: bool = False  # a list of the values of a repeated key
+    last: bool = False  # of the values of a key, which is a list of them but in a path
     model: dict[str, bool] | None = None  # the whole query: its keys, and whether each takes many
 
 
@@ -62,43 +62,41 @@ class Inputs:
     def __init__(self, inputs: Sequence[_Input]) -> None:
         """Take the inputs planned by ``plan_inputs``."""
         self._inputs = inputs
-        self._wheres = {item.where for item in inputs}
+        self._readers = [(where, _READERS[where]) for where in {item.where for item in inputs}]
 
     def read(self, scope: Scope) -> tuple[dict[str, Any], list[Problem]]:
         """The values by parameter name, and what is wrong with the others."""
-        if not self._inputs:
-            return {}, []
         values: dict[str, Any] = {}
         problems: list[Problem] = []
-        given = {where: _READERS[where](scope) for where in self._wheres}
+        given = {where: read(scope) for where, read in self._readers}
         for item in self._inputs:
-            found = _look_up(item, given[item.where])
+            parameter, where, key, cast, default, last, model = item
+            if model is None:
+                found = given[where].get(key)
+                if last and found is not None:
+                    found = found[-1]
+            else:
+                found = _read_model(item, given[where])
             if found is None:
-                if item.default is None:
-                    problems.append(Problem((item.where, item.key), "Field required", "missing"))
+                if default is None:
+                    problems.append(Problem((where, key), "Field required", "missing"))
                 else:
-                    values[item.parameter] = item.default()
-            elif item.cast is None:
-                values[item.parameter] = found
+                    values[parameter] = default()
+            elif cast is None:
+                values[parameter] = found
             else:
                 try:
-                    values[item.parameter] = item.cast(found)
+                    values[parameter] = cast(found)
                 except BAD_VALUE as error:
                     problems.extend(_problems(item, error))
         return values, problems
 
 
-def _look_up(item: _Input, given: Mapping[str, Any]) -> Any:
-    if item.where == "path":
-        return given[item.key]
-    if item.model is not None:
-        if not given and item.default is not None:
-            return None
-        return {key: texts if item.model.get(key) else texts[-1] for key, texts in given.items()}
-    texts = given.get(item.key)
-    if texts is None or item.many:
-        return texts
-    return texts[-1]
+def _read_model(item: _Input, given: Mapping[str, list[str]]) -> Any:
+    if not given and item.default is not None:
+        return None
+    many = item.model or {}
+    return {key: texts if many.get(key) else texts[-1] for key, texts in given.items()}
 
 
 def _problems(item: _Input, error: Exception) -> list[Problem]:
@@ -127,9 +125,16 @@ def _read_path(scope: Scope) -> Mapping[str, Any]:
 
 def _read_query(scope: Scope) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    text = scope.get("query_string", b"").decode("latin-1")
-    for key, value in parse_qsl(text, keep_blank_values=True):
-        found.setdefault(key, []).append(value)
+    text: str = scope.get("query_string", b"").decode("latin-1")
+    if "%" in text or "+" in text:
+        for key, value in parse_qsl(text, keep_blank_values=True):
+            found.setdefault(key, []).append(value)
+        return found
+    # Where nothing is escaped this is the same, at a fifth of the cost.
+    for pair in text.split("&"):
+        if pair:
+            key, _, value = pair.partition("=")
+            found.setdefault(key, []).append(value)
     return found
 
 
@@ -250,7 +255,7 @@ def _plan_other(what: str, item: Parameter) -> _Input:
     cast = None if tp is str else read.cast
     default = read.default if item.default is MISSING else lambda: item.default
     model = _model_keys(what, tp) if wants_body else None
-    return _Input(item.name, mark.where, key, cast, default, many, model)
+    return _Input(item.name, mark.where, key, cast, default, last=not many, model=model)
 
 
 def _read_type(what: str, tp: Any) -> InputType:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
-from starlette.convertors import CONVERTOR_TYPES, Convertor
+from starlette.convertors import CONVERTOR_TYPES, Convertor, StringConvertor
 
 from .errors import InvalidRouteError
 
@@ -46,8 +46,11 @@ class PathPattern(NamedTuple):
         Raises:
             ValueError: A convertor refuses one.
         """
-        pairs = zip(self.convertors.items(), values, strict=True)
-        return {name: convertor.convert(value) for (name, convertor), value in pairs}
+        return {
+            # A str is what it is; to ask for it costs as much as to find the route.
+            name: value if type(convertor) is StringConvertor else convertor.convert(value)
+            for (name, convertor), value in zip(self.convertors.items(), values, strict=True)
+        }
 
     def fill_in(self, values: dict[str, Any]) -> str:
         """The path with these values in the place of its parameters."""
@@ -109,7 +112,12 @@ def _to_regex(piece: str, convertors: dict[str, Convertor[Any]]) -> re.Pattern[s
         regex += re.escape(piece[end : match.start()])
         regex += f"(?P<p{index}>{convertors[match[1]].regex})"
         end = match.end()
-    return re.compile(regex + re.escape(piece[end:]))
+    regex += re.escape(piece[end:])
+    return _WHOLE_SEGMENT if regex == _WHOLE_SEGMENT.pattern else re.compile(regex)
+
+
+# What most parameters are, {name}: no need to match it to a segment, which holds no slash.
+_WHOLE_SEGMENT = re.compile("(?P<p0>[^/]+)")
 
 
 class _End(NamedTuple, Generic[T]):
@@ -182,8 +190,7 @@ class Matcher(Generic[T]):
             return found.target, {}
         if path and not path.startswith("/"):
             return None
-        pieces = path.removesuffix("/").split("/")[1:]
-        match = _search([(self._root, ())], pieces, 0, path)
+        match = _walk(self._root, path.removesuffix("/").split("/")[1:], path)
         if match is None:
             return None
         end, values = match
@@ -191,6 +198,31 @@ class Matcher(Generic[T]):
             return end.target, end.pattern.convert(values)
         except ValueError:  # a number of 5,000 digits, say: no such path
             return None
+
+
+def _walk(node: _Node[T], pieces: list[str], path: str) -> tuple[_End[T], _Values] | None:
+    """The best end for a path: straight on while there is one way to go, else by a search."""
+    values: _Values = ()
+    for index, piece in enumerate(pieces):
+        child = node.literals.get(piece)
+        if node.branches or node.tails:
+            if child is not None or node.tails or len(node.branches) > 1:
+                return _search([(node, values)], pieces, index, path)
+            ((pattern, child),) = node.branches.items()
+            if pattern is _WHOLE_SEGMENT:
+                found: _Values | None = (piece,) if piece else None
+            else:
+                match = pattern.fullmatch(piece)
+                found = match and tuple(match.groupdict().values())
+            if found is None:
+                return None
+            values += found
+        if child is None:
+            return None
+        node = child
+    if node.end is None:
+        return _search([(node, values)], pieces, len(pieces), path)
+    return node.end, values
 
 
 def _search(
