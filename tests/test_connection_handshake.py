@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import pytest
 from anyio import wait_all_tasks_blocked
+from starlette.websockets import WebSocket as StarletteWebSocket
 
 from tests.asgi import Server, accept, close, denial, text
 from websocket_kit import (
@@ -14,6 +15,7 @@ from websocket_kit import (
     WebSocket,
     WebSocketDisconnectError,
     WebSocketHandshakeError,
+    wrap,
 )
 
 pytestmark = pytest.mark.anyio
@@ -514,3 +516,11 @@ async def test_messages_that_came_early_wait_for_accept() -> None:
         assert await ws.receive() == "early"
         await ws.send("late")
     assert server.sent == [accept(), text("late"), close(1000)]
+
+
+async def test_a_handshake_that_was_received_by_others_is_not_waited_for_again() -> None:
+    server = Server()
+    socket = StarletteWebSocket(*server.asgi)
+    await socket.receive()
+    await wrap(socket).accept()
+    assert server.sent == [accept()]
