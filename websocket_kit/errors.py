@@ -15,7 +15,6 @@ What the peer sent stands in a text only shortened and escaped with ``repr``.
 
 from __future__ import annotations
 
-import pickle
 from typing import Any, TypeVar
 
 from starlette.websockets import WebSocketDisconnect
@@ -245,6 +244,8 @@ def _printable(text: str | bytes) -> str:
 
 
 def _picklable(value: object) -> object:
+    import pickle  # noqa: PLC0415 - rarely needed, and 2 ms of an import
+
     try:
         pickle.dumps(value)
     except Exception:  # noqa: BLE001 - pickle raises whatever the value's own hooks raise
