@@ -196,6 +196,30 @@ async def test_an_async_function_is_refused() -> None:
             await peer.expect(check)
 
 
+@pytest.mark.parametrize(
+    ("message", "value", "where"),
+    [
+        (
+            "a" * 99 + "bc",
+            "a" * 99 + "dc",
+            ["(the same for 99 characters, then 'dc' expected, 'bc' received)"],
+        ),
+        ("a" * 99, "a" * 100, ["(the same for 99 characters, then 'a' expected, '' received)"]),
+        (b"a" * 99, b"a" * 98, ["(the same for 98 characters, then b'' expected, b'a' received)"]),
+        ("a" * 79 + "b", "a" * 79 + "c", []),
+        ("a" * 99, b"a" * 98, []),
+    ],
+)
+async def test_long_texts_that_begin_alike_are_told_apart(
+    message: Any, value: Any, where: list[str]
+) -> None:
+    async with connect(repeat) as peer:
+        await peer.send(message)
+        with pytest.raises(ExpectationFailed) as caught:
+            await peer.expect(value)
+    assert re.findall(r"\(.*\)", caught.value.what) == where
+
+
 async def test_a_message_that_failed_is_used_up() -> None:
     async with connect(repeat) as peer:
         await peer.send("one")

@@ -218,6 +218,14 @@ async def test_anything_else_is_different(line: str, message: str | bytes) -> No
             await peer.play(f"< {line}")
 
 
+async def test_a_long_line_is_told_from_one_that_begins_alike() -> None:
+    async with connect(say, message="a" * 99 + "b") as peer:
+        with pytest.raises(
+            ExpectationFailed, match="the same for 99 characters, then 'c' expected"
+        ):
+            await peer.play("< " + "a" * 99 + "c")
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text("ab\"'é ", max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abé", max_size=3), inner),

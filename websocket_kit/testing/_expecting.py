@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from itertools import takewhile
 from types import UnionType
 from typing import Any, NewType, TypeAlias, cast, get_origin
 
@@ -12,6 +13,9 @@ from websocket_kit import _casting
 from websocket_kit.errors import shorten, type_name
 
 Check: TypeAlias = Callable[[Any], tuple[object, Any]]
+
+# Two texts that are the same for so many characters look the same in a failure, which cuts them.
+ALIKE = 80
 
 
 def make_check(expected: Any) -> tuple[str, Check]:
@@ -32,6 +36,20 @@ def make_check(expected: Any) -> tuple[str, Check]:
     value = bytes(cast("bytes", expected)) if is_bytes else expected
     cast_value = _casting.caster(type(value))
     return shorten(value), lambda m: (cast_value(m) == value, None)
+
+
+def difference(expected: Any, message: str | bytes) -> str:
+    """Where two texts differ, if a failure that shows their beginnings doesn't show that."""
+    if type(expected) is not type(message):
+        return ""
+    pairs = zip(expected, message, strict=False)
+    alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    if alike < ALIKE:
+        return ""
+    return (
+        f" (the same for {alike} characters, then {shorten(expected[alike:])} expected,"
+        f" {shorten(message[alike:])} received)"
+    )
 
 
 def _is_type(expected: Any) -> bool:

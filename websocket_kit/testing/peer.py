@@ -23,7 +23,7 @@ from websocket_kit.errors import (
     type_name,
 )
 
-from ._expecting import make_check
+from ._expecting import difference, make_check
 from ._running import Running, calm_down, summary
 from ._script import Step, parse_script, same
 from ._server import IllegalEventError, PeerGoneError, Rejection, Server, payload
@@ -283,6 +283,7 @@ class Peer:
         except WebSocketCastError as error:
             passed, result, why = False, None, f" ({summary(error)})"
         if not passed:
+            why = why or difference(expected, message)
             text = f"expected {what}, received {shorten(message)}{why}"
             raise self._failure(text, expected, message)
         return result
@@ -507,6 +508,7 @@ class Peer:
             message = await self._receive(UNSET, shorten(text))
             if not same(text, message):
                 what = f"expected {shorten(text)}, received {shorten(message)}"
+                what += difference(text, message)
                 raise self._failure(what, text, message)
 
     # --------------------------------------------------------------------------------------- waits
