@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Literal
 
+import anyio
 import pytest
+from anyio import wait_all_tasks_blocked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -265,3 +268,44 @@ def test_any_calls_in_any_order_do_what_the_model_says(
     backend: Literal["asyncio", "trio"], steps: list[str]
 ) -> None:
     run(compare, steps, backend=backend)
+
+
+# -------------------------------------------------------------------------- a call too many yields
+
+
+TALK: list[Callable[[WebSocket], Awaitable[object]]] = [
+    lambda ws: ws.send("hi"),
+    lambda ws: ws.receive(),
+    lambda ws: ws.pair("hi"),
+    lambda ws: ws.expect("hi"),
+]
+
+
+@pytest.mark.parametrize("call", TALK)
+@pytest.mark.anyio
+async def test_a_call_after_the_end_lets_a_cancellation_in(
+    call: Callable[[WebSocket], Awaitable[object]],
+) -> None:
+    ws = Server().websocket()
+    await ws.accept()
+    await ws.close()
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        with suppress(WebSocketHandshakeError):
+            await call(ws)
+    assert scope.cancelled_caught
+
+
+@pytest.mark.anyio
+async def test_a_receive_beside_another_tasks_lets_a_cancellation_in() -> None:
+    ws = Server().websocket()
+    await ws.accept()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ws.receive)
+        await wait_all_tasks_blocked()
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            with suppress(anyio.BusyResourceError):
+                await ws.receive()
+        assert scope.cancelled_caught
+        tasks.cancel_scope.cancel()

@@ -2,8 +2,8 @@
 """One connection's ASGI side: its state, its events, and its end.
 
 ``WebSocket`` is the face that users see; what is here is what every call of its comes down to,
-whatever the types of its messages. The functions at the end are for the rest of the package: they
-are this class's friends, which is why this file may touch its private parts, and why it is long.
+whatever the types of its messages. The file is long because nearly all of it is one class: what it
+keeps is only sound as a whole.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Protocol, cast
 
 import anyio
@@ -19,9 +18,9 @@ from anyio.lowlevel import checkpoint
 from starlette.websockets import WebSocketDisconnect
 
 from . import _casting
-from ._ending import RETURNED, Ending, decide
 from ._handling import Handling
 from ._handshake import Rejection, foreign, offers_denial, origin_problem
+from ._kept_receive import give_up, keep
 from ._lifecycle import TRANSITIONS, Call, State, explain
 from ._limits import Bucket
 from ._logging import log, log_closed, logger
@@ -40,7 +39,8 @@ if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
     from starlette.types import Receive, Scope, Send
 
-# The longest that ending a connection may take, in seconds.
+# The longest that ending a connection may take, in seconds; CANCELLED_TIMEOUT while its handler has
+# to end at once.
 CLOSE_TIMEOUT = 5.0
 CANCELLED_TIMEOUT = 1.0
 
@@ -143,7 +143,7 @@ class Channel:
         self._over(State.REJECTED, CloseInfo(None, "", "server"))
         if not self._answers_http(code):
             plain = code_for_status(rejection.status) if code is None else code
-            self._owed = [_close_event(plain, "")]
+            self._owed = [close_event(plain, "")]
             return
         body = rejection.body
         payload = body.encode("utf-8", "replace") if isinstance(body, str) else body
@@ -188,7 +188,7 @@ class Channel:
     def _close_next(self, state: State, code: int, reason: str) -> None:
         """Count the connection as over, and owe its peer the close."""
         self._over(state, CloseInfo(code, reason, "server"))
-        self._owed = [_close_event(code, reason)]
+        self._owed = [close_event(code, reason)]
 
     def _log_closed(self) -> None:
         info = self._close_info
@@ -230,9 +230,11 @@ class Channel:
         self._log_closed()
 
     async def _send_owed(self) -> None:
+        # granian doesn't send a close while a receive is pending.
         if self._reader is not None:
-            # granian doesn't send a close while a receive is pending.
             await self._reader.stop(goodbye=self._dropped is not None)
+        wrapped = self._wrapped
+        give_up(self._asgi_receive if wrapped is None else wrapped.server_receive)
         while self._owed:
             event = self._owed.pop(0)
             try:
@@ -255,7 +257,7 @@ class Channel:
             if other != code:
                 if self._wrapped is not None:
                     self._wrapped.reopen()
-                if await self._try_to_send(_close_event(other, reason)):
+                if await self._try_to_send(close_event(other, reason)):
                     if self._state is State.CLOSED:
                         self._close_info = CloseInfo(other, reason, "server")
                     return
@@ -356,8 +358,12 @@ class Channel:
             wrapped = self._wrapped
             self._receive_now = self._asgi_receive if wrapped is None else wrapped.receive
 
-    def _outgoing(self, message: object) -> Event:
-        self._check(Call.SEND)
+    async def _outgoing(self, message: object) -> Event:
+        try:
+            self._check(Call.SEND)
+        except WebSocketHandshakeError:
+            await checkpoint()  # as in _receive_slowly
+            raise
         encoded = self._encode(message)
         kind = "text" if isinstance(encoded, str) else "bytes"
         return {"type": "websocket.send", kind: encoded}
@@ -381,7 +387,7 @@ class Channel:
             reason = "messages were not read in time"
             state = State.DISCONNECTED
             await self._drop_for("send_timeout", CloseCode.TIMEOUT, reason, why, state=state)
-            free_receiver(self)
+            self._free_receiver()
         cause = TimeoutError(f"the server's send took more than {seconds:g} s")
         raise self._illegal(Call.SEND) from cause
 
@@ -396,14 +402,26 @@ class Channel:
         goodbye = self._left({}, call)
         if not isinstance(error, OSError):  # ASGI's word for a peer that is gone
             # Or the server refused the message, as daphne does over 1 MiB, and the peer waits.
-            self._owed = [_close_event(CloseCode.INTERNAL_ERROR, "")]
+            self._owed = [close_event(CloseCode.INTERNAL_ERROR, "")]
         if self._reader is not None:
             self._reader.leave(error)
         raise goodbye from error
 
+    def _free_receiver(self) -> None:
+        """Wake the handler of a dropped connection, if it waits for a message that can't come.
+
+        Servers wake it for the close, but not all, and a wrapped socket's other users may wait too.
+        """
+        if self._dropped is not None and self._receiving and self._handling is not None:
+            self._handling.cancel()
+
     async def _receive_slowly(self, timeout: object) -> Event:
         seconds = self._settings.receive_timeout if timeout is ... else check_timeout(timeout)
-        self._check_receivable()
+        try:
+            self._check_receivable()
+        except (WebSocketHandshakeError, anyio.BusyResourceError):
+            await checkpoint()  # a loop that goes on after every error must not stop all others
+            raise
         if seconds is None:
             return await self._receive_exclusively(self._next_event)
         with anyio.move_on_after(seconds):
@@ -532,9 +550,6 @@ class Channel:
         return None
 
 
-# ------------------------------------------------------------------- for the rest of the package
-
-
 class MessageTypes(NamedTuple):
     """How a connection's messages are cast and encoded.
 
@@ -564,7 +579,7 @@ def set_up(
     ws.scope = scope
     ws.subprotocol = None
     ws._close_info = None
-    ws._asgi_receive = receive
+    ws._asgi_receive = keep(receive)
     ws._asgi_send = send
     ws._cast, ws._encode = types
     ws._settings = settings
@@ -587,6 +602,11 @@ def set_up(
 
 class Wrapped(Protocol):
     """A socket that a connection wraps, and that others use too."""
+
+    @property
+    def server_receive(self) -> Receive:
+        """The server's ``receive``, below the socket's."""
+        ...
 
     def state(self) -> tuple[State, bool]:
         """The socket's state, and whether connect was received."""
@@ -612,130 +632,6 @@ def follow(ws: Channel, wrapped: Wrapped) -> None:
     ws._look()
 
 
-def state_of(ws: Channel) -> State:
-    """The state as of now."""
-    ws._look()
-    return ws._state
-
-
-def is_over(ws: Channel) -> bool:
-    """Whether it has ended as of now, and nothing is left to send."""
-    ws._look()
-    return ws._close_info is not None and not ws._owed
-
-
-def foreign_origin(ws: Channel) -> Rejection | None:
-    """Why the handshake's Origin may not connect; for a check before the handler runs."""
-    return ws._foreign_origin() if ws._state is State.CONNECTING else None
-
-
-async def refuse(ws: Channel, rejection: Rejection) -> None:
-    """Refuse a handshake that gets to no handler. Takes 5 seconds at most."""
-    with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
-        await _turn_away(ws, rejection, code_for_status(rejection.status))
-    ws._owed = None
-
-
-async def finish(ws: Channel, error: BaseException | None) -> Ending:
-    """End a connection as its handler ended; done already, if it is over.
-
-    Takes 5 seconds at most, one if cancelled, and is not itself cancelled.
-    """
-    if error is None or isinstance(error, Exception):
-        ending = decide(error)
-    elif isinstance(error, GeneratorExit):
-        return decide(error)  # the coroutine is being thrown away and may not await
-    else:
-        ending = decide(error, cancelled=anyio.get_cancelled_exc_class())
-    if is_over(ws):
-        return ending
-    if error is None and ws._open:
-        await _close_normally(ws)
-    else:
-        timeout = CANCELLED_TIMEOUT if ending.then == "cancel" else CLOSE_TIMEOUT
-        with anyio.move_on_after(timeout, shield=True):
-            await _carry_out(ws, ending)
-    ws._owed = None
-    return ending
-
-
-async def _close_normally(ws: Channel) -> None:
-    """The way most connections end. A shield costs more than the close: it gets one if need be."""
-    code, reason = RETURNED.code, RETURNED.reason
-    try:
-        await in_time(CLOSE_TIMEOUT, ws._close(code, reason))
-    except anyio.get_cancelled_exc_class():
-        # While the server took it: a server that had it by then refuses the second.
-        ws._owed = [_close_event(code, reason)]
-        with anyio.move_on_after(CANCELLED_TIMEOUT, shield=True):
-            await ws._send_owed()
-        raise
-
-
-async def _carry_out(ws: Channel, ending: Ending) -> None:
-    if ws._owed:
-        await ws._send_owed()
-        return
-    if ws._open:
-        await ws._close(ending.code, ending.reason)
-        return
-    rejection = Rejection(ending.status, ending.body, ending.headers)
-    await _turn_away(ws, rejection, ending.code)
-
-
-async def _turn_away(ws: Channel, rejection: Rejection, code: int) -> None:
-    with suppress(WebSocketHandshakeError, anyio.BusyResourceError):
-        await ws._receive_connect()
-    if ws._state is State.CONNECTING:
-        # A plain close, and unlike a denial response no ERROR in uvicorn's log.
-        await ws._refuse(rejection, code=code if rejection.is_plain else None)
-
-
-# --------------------------------------------------------------------------------- for a drain
-
-
-def drop(ws: Channel, code: int, reason: str, why: str) -> None:
-    """Count a connection as over, for its handler too; ``hang_up`` tells the peer."""
-    ws._look()
-    if ws._close_info is None:
-        ws._drop(code, reason, why)
-
-
-async def hang_up(ws: Channel) -> None:
-    """Send a dropped connection its close, or its refusal."""
-    try:
-        with suppress(anyio.BusyResourceError):
-            await ws._receive_connect()
-        await ws._send_owed()
-    except WebSocketHandshakeError:
-        ws._owed = None  # it left first
-    finally:
-        if ws._state is State.REJECTED:
-            ws._log_rejected(Rejection(503, text=ws._dropped or ""))
-        else:
-            ws._log_closed()
-
-
-def free_receiver(ws: Channel) -> None:
-    """Wake the handler of a dropped connection, if it waits for a message that can't come.
-
-    Most servers wake it for the close; granian doesn't even send that while a receive waits.
-    """
-    if ws._dropped is not None and ws._receiving:
-        cancel_handler(ws)
-
-
-def is_own(ws: Channel) -> bool:
-    """Whether this very task runs the connection's handler."""
-    return ws._handling is not None and ws._handling.is_current()
-
-
-def cancel_handler(ws: Channel) -> None:
-    """Cancel the handler, if router or endpoint runs it."""
-    if ws._handling is not None:
-        ws._handling.cancel()
-
-
 def is_from_server(error: BaseException) -> bool:
     """Whether an error is the server's word that the peer is gone, whatever its type."""
     if isinstance(error, WebSocketHandshakeError):
@@ -748,5 +644,5 @@ def is_from_server(error: BaseException) -> bool:
     )
 
 
-def _close_event(code: int, reason: str) -> Event:
+def close_event(code: int, reason: str) -> Event:
     return {"type": "websocket.close", "code": int(code), "reason": reason}

@@ -6,7 +6,7 @@ from typing import Any
 
 import anyio
 
-from ._channel import cancel_handler, drop, free_receiver, hang_up, is_own
+from ._finishing import cancel_handler, drop, free_receiver, hang_up, is_own
 from ._handshake import Rejection
 from ._logging import logger
 from ._options import check_timeout

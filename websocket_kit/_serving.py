@@ -11,9 +11,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ._channel import Channel, finish, foreign_origin, is_over, refuse, state_of
+from ._channel import Channel
 from ._draining import DRAINING, Connections
 from ._ending import Ending, root
+from ._finishing import finish, foreign_origin, is_over, refuse, state_of
 from ._handling import handling
 from ._handshake import Rejection
 from ._lifecycle import State

@@ -27,7 +27,11 @@ def asyncio_task() -> asyncio.Task[Any] | None:
 
 @types.coroutine
 def in_time(seconds: float, call: Coroutine[Any, Any, None]) -> Generator[Any, Any, None]:
-    """Await a coroutine for so many seconds at most; what is left of it then is cancelled."""
+    """Await a coroutine for so many seconds at most; what is left of it then is cancelled.
+
+    On asyncio it is the task that is cancelled, which no anyio shield inside the coroutine keeps
+    off: it may not have one.
+    """
     task = asyncio_task()
     if task is None:
         yield from _in_scope(seconds, call)
@@ -48,20 +52,18 @@ async def _in_scope(seconds: float, call: Coroutine[Any, Any, None]) -> None:
 class _Timer:
     """Cancels the task after so many seconds, and takes that back at the end."""
 
-    __slots__ = ("_cancelling", "_expired", "_handle", "_task")
-
     def __init__(self, seconds: float, task: asyncio.Task[Any]) -> None:
+        self._seconds = seconds
         self._task = task
-        self._cancelling = task.cancelling()
         self._expired = False
-        self._handle = task.get_loop().call_later(seconds, self._expire)
 
     def _expire(self) -> None:
         self._expired = True
         self._task.cancel()
 
     def __enter__(self) -> None:
-        pass
+        self._cancelling = self._task.cancelling()
+        self._handle = self._task.get_loop().call_later(self._seconds, self._expire)
 
     def __exit__(
         self,

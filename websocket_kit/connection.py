@@ -41,10 +41,10 @@ from ._channel import (
     CANCELLED_TIMEOUT,
     Channel,
     MessageTypes,
-    finish,
     set_up,
 )
 from ._ending import is_goodbye, root
+from ._finishing import finish
 from ._handshake import Rejection, choose_subprotocol
 from ._lifecycle import Call, State
 from ._logging import logger
@@ -300,8 +300,8 @@ class WebSocket(Channel, Generic[Received, Sent]):
                 return await send({"type": "websocket.send", "text": value})
             except BaseException as error:  # noqa: BLE001 - servers raise what they like
                 self._not_sent(error, Call.SEND)
-        if send is None:  # a limit is on, or a socket that is wrapped has only just opened
-            return await self._send_message(self._outgoing(value))
+        if send is None:  # a limit is on, or it is not open
+            return await self._send_message(await self._outgoing(value))
         encoded = self._encode(value)
         kind = "text" if type(encoded) is str else "bytes"
         try:
@@ -348,8 +348,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
             anyio.BusyResourceError: Another task is receiving.
             TypeError: pydantic doesn't know the type; no message is lost.
 
-        If cancelled, no message is lost on servers whose own ``receive`` loses none (granian's
-        does, outside ``task_group``).
+        If cancelled, no message is lost.
         """
         # Looking a caster up costs more than all the rest, and str needs none.
         cast_message = self._cast if tp is ... else None if tp is str else _casting.caster(tp)
@@ -431,7 +430,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
             _casting.caster(tp)
         if cast("object", timeout) is not ...:
             check_timeout(timeout)
-        event = self._outgoing(message)
+        event = await self._outgoing(message)
         self._check_receivable()
         if recv_first:
             received: Any = await self.receive(tp, timeout=timeout)

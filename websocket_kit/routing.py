@@ -17,8 +17,9 @@ from starlette.routing import BaseRoute, Match, NoMatchFound, Router
 from typing_extensions import Unpack
 
 from . import server
-from ._channel import refuse, set_up
+from ._channel import set_up
 from ._draining import Connections
+from ._finishing import refuse
 from ._handshake import Rejection
 from ._inputs import Problem, plan_inputs, problems_as_json
 from ._lifespan import draining, run_inside

@@ -7,12 +7,14 @@ import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeAlias, cast, overload
 
+from starlette.types import Receive
 from starlette.websockets import WebSocket as StarletteWebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 from typing_extensions import TypeForm, TypeVar, Unpack
 
 from ._channel import MessageTypes, follow, set_up
 from ._draining import Connections
+from ._kept_receive import keep
 from ._lifecycle import Call, State, explain
 from ._limits import gates_of
 from ._options import Options, ServingOptions, Settings, settle, settle_serving
@@ -76,6 +78,11 @@ class _Wrapped:
     def __init__(self, socket: StarletteWebSocket) -> None:
         self._socket = socket
 
+    @property
+    def server_receive(self) -> Receive:
+        """The server's, which Starlette keeps for its own ``receive``."""
+        return self._socket._receive
+
     def state(self) -> tuple[State, bool]:
         """The socket's state in our words, and whether connect was received."""
         theirs = self._socket.client_state
@@ -116,6 +123,8 @@ _STATES = {
 def _wrap(
     socket: StarletteWebSocket, types: MessageTypes, settings: Settings
 ) -> WebSocket[Any, Any]:
+    # There is no other way in: what the socket receives with, so do its other users.
+    socket._receive = keep(socket._receive)
     ws: WebSocket[Any, Any] = WebSocket.__new__(WebSocket)
     set_up(ws, socket.scope, socket.receive, socket.send, types, settings)
     follow(ws, _Wrapped(socket))

@@ -437,20 +437,6 @@ TABLE: list[Row] = [
         (False, True),
         "The server reads and queues whatever the peer sends.",
     ),
-    # -------------------------------------------------------------------------------- counting
-    Row(
-        "test_no_message_is_lost_where_task_groups_come_and_go",
-        ("granian",),
-        {"lost": True, "twice": 0, "in order": True},
-        "The server loses messages when its receive is cancelled, as it is at a task group's end:"
-        " keep to one task group.",
-    ),
-    Row(
-        "test_no_message_is_lost_by_timeouts_without_a_task_group",
-        ("granian",),
-        {"lost": True, "twice": 0, "in order": True},
-        "The server loses messages when its receive is cancelled: receive inside task_group.",
-    ),
     # ------------------------------------------------------------------------------- shutdowns
     Row(
         "test_sigterm_is_seen_by_the_peers",

@@ -390,6 +390,18 @@ async def test_the_close_of_a_handler_that_returned_goes_out_though_it_is_cancel
     assert sent == [accept(), close(1000)]
 
 
+@pytest.mark.parametrize("make", [raw, through_starlette])
+async def test_the_close_at_the_end_of_async_with_goes_out_though_it_is_cancelled(
+    make: Callable[[Server], WebSocket],
+) -> None:
+    server = Server()
+    with anyio.CancelScope() as cancelled:
+        async with make(server):
+            cancelled.cancel()
+    assert cancelled.cancelled_caught
+    assert server.sent == [accept(), close(1000)]
+
+
 async def test_the_close_of_a_handler_that_returned_is_given_one_second_once_cancelled() -> None:
     server = Server()
     server.stuck.add("websocket.close")

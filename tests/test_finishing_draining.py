@@ -17,7 +17,7 @@ from websocket_kit import (
     WebSocketHandshakeError,
     wrap,
 )
-from websocket_kit._channel import (
+from websocket_kit._finishing import (
     cancel_handler,
     drop,
     free_receiver,

@@ -1,0 +1,142 @@
+# pyright: reportPrivateUsage=false
+"""How a connection is brought to its end by those who run its handler: one by one, or all at once.
+
+What ends it is ``Channel``'s; here is what a handler's end means for it, and in which time.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import anyio
+
+from ._channel import CANCELLED_TIMEOUT, CLOSE_TIMEOUT, Channel, close_event
+from ._ending import RETURNED, Ending, decide
+from ._handshake import Rejection
+from ._lifecycle import State
+from ._time_limit import in_time
+from .closing import code_for_status
+from .errors import WebSocketHandshakeError
+
+
+def state_of(ws: Channel) -> State:
+    """The state as of now."""
+    ws._look()
+    return ws._state
+
+
+def is_over(ws: Channel) -> bool:
+    """Whether it has ended as of now, and nothing is left to send."""
+    ws._look()
+    return ws._close_info is not None and not ws._owed
+
+
+def foreign_origin(ws: Channel) -> Rejection | None:
+    """Why the handshake's Origin may not connect; for a check before the handler runs."""
+    return ws._foreign_origin() if ws._state is State.CONNECTING else None
+
+
+async def refuse(ws: Channel, rejection: Rejection) -> None:
+    """Refuse a handshake that gets to no handler. Takes 5 seconds at most."""
+    with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
+        await _turn_away(ws, rejection, code_for_status(rejection.status))
+    ws._owed = None
+
+
+async def finish(ws: Channel, error: BaseException | None) -> Ending:
+    """End a connection as its handler ended; done already, if it is over.
+
+    Takes 5 seconds at most, one if cancelled, and is not itself cancelled.
+    """
+    if error is None or isinstance(error, Exception):
+        ending = decide(error)
+    elif isinstance(error, GeneratorExit):
+        return decide(error)  # the coroutine is being thrown away and may not await
+    else:
+        ending = decide(error, cancelled=anyio.get_cancelled_exc_class())
+    if is_over(ws):
+        return ending
+    if error is None and ws._open:
+        await _close_normally(ws)
+    else:
+        timeout = CANCELLED_TIMEOUT if ending.then == "cancel" else CLOSE_TIMEOUT
+        with anyio.move_on_after(timeout, shield=True):
+            await _carry_out(ws, ending)
+    ws._owed = None
+    return ending
+
+
+async def _close_normally(ws: Channel) -> None:
+    """The way most connections end. A shield costs more than the close: it gets one if need be."""
+    code, reason = RETURNED.code, RETURNED.reason
+    try:
+        await in_time(CLOSE_TIMEOUT, ws._close(code, reason))
+    except anyio.get_cancelled_exc_class():
+        # While the server took it. After a close() of the handler's own that is that; but nobody
+        # comes after this one. A server that had it by then refuses the second.
+        if ws._wrapped is not None:
+            ws._wrapped.reopen()  # Starlette counted it as sent
+        ws._owed = [close_event(code, reason)]
+        with anyio.move_on_after(CANCELLED_TIMEOUT, shield=True):
+            await ws._send_owed()
+        raise
+
+
+async def _carry_out(ws: Channel, ending: Ending) -> None:
+    if ws._owed:
+        await ws._send_owed()
+        return
+    if ws._open:
+        await ws._close(ending.code, ending.reason)
+        return
+    rejection = Rejection(ending.status, ending.body, ending.headers)
+    await _turn_away(ws, rejection, ending.code)
+
+
+async def _turn_away(ws: Channel, rejection: Rejection, code: int) -> None:
+    with suppress(WebSocketHandshakeError, anyio.BusyResourceError):
+        await ws._receive_connect()
+    if ws._state is State.CONNECTING:
+        # A plain close, and unlike a denial response no ERROR in uvicorn's log.
+        await ws._refuse(rejection, code=code if rejection.is_plain else None)
+
+
+# --------------------------------------------------------------------------------- for a drain
+
+
+def drop(ws: Channel, code: int, reason: str, why: str) -> None:
+    """Count a connection as over, for its handler too; ``hang_up`` tells the peer."""
+    ws._look()
+    if ws._close_info is None:
+        ws._drop(code, reason, why)
+
+
+async def hang_up(ws: Channel) -> None:
+    """Send a dropped connection its close, or its refusal."""
+    try:
+        with suppress(anyio.BusyResourceError):
+            await ws._receive_connect()
+        await ws._send_owed()
+    except WebSocketHandshakeError:
+        ws._owed = None  # it left first
+    finally:
+        if ws._state is State.REJECTED:
+            ws._log_rejected(Rejection(503, text=ws._dropped or ""))
+        else:
+            ws._log_closed()
+
+
+def free_receiver(ws: Channel) -> None:
+    """Wake the handler of a dropped connection, if it waits for a message that can't come."""
+    ws._free_receiver()
+
+
+def is_own(ws: Channel) -> bool:
+    """Whether this very task runs the connection's handler."""
+    return ws._handling is not None and ws._handling.is_current()
+
+
+def cancel_handler(ws: Channel) -> None:
+    """Cancel the handler, if router or endpoint runs it."""
+    if ws._handling is not None:
+        ws._handling.cancel()
