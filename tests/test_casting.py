@@ -1418,6 +1418,8 @@ def shout(say: Say) -> dict[str, Any]:
 
 TaggedTwice = Annotated[Checked | Join | Say, Field(discriminator="type")]
 Shouted = Annotated[Say, PlainSerializer(shout)]
+Named = Annotated[Say, PlainSerializer(lambda it: type(it).__name__)]
+Aliased = TypeAliasType("Aliased", Movie | Named)
 
 
 @pytest.mark.parametrize(
@@ -1444,6 +1446,8 @@ Shouted = Annotated[Say, PlainSerializer(shout)]
         (Join | Town, Town("Rye", 9), '{"name":"Rye","people":9}'),
         (Join | TaggedTwice, Say(txt="hi"), '{"type":"say","txt":"hi"}'),
         (Join | Say, Movie(title="Brazil"), '{"title":"Brazil"}'),
+        (Aliased | Join, Join(room="x"), '"Join"'),
+        (Annotated[Named, Field(default_factory=Say)] | Join, Join(room="x"), '"Join"'),
         (
             Annotated[
                 Annotated[Join, Tag("j")] | Annotated[Say, Tag("s")],

@@ -454,16 +454,24 @@ def _plain_members(schema: Any) -> list[type]:
 
     Where one has a serializer of a user's own, pydantic may give it the other members' values too.
     """
-    schema, definitions = _look_through(schema, {})
-    choices: Any = ()
-    if schema["type"] == "tagged-union":
-        choices = schema["choices"].values()
-    elif schema["type"] == "union":  # of members, and of pairs of one and its label
-        choices = [part[0] if isinstance(part, tuple) else part for part in schema["choices"]]
-    found = [_look_through(choice, definitions)[0] for choice in choices]
-    if any("serialization" in part for part in (schema, *found)):
+    members = [*_members(schema, {})]
+    if len(members) == 1 or any("serialization" in member for member in members):
         return []
-    return [part["cls"] for part in found if part["type"] == "model"]
+    return [member["cls"] for member in members if member["type"] == "model"]
+
+
+def _members(schema: Any, definitions: dict[str, Any]) -> Iterator[Any]:
+    """The core schemas of a union's members, those of the unions in it too."""
+    schema, definitions = _look_through(schema, definitions)
+    if "serialization" in schema or schema["type"] not in {"union", "tagged-union"}:
+        yield schema
+        return
+    choices: Any = schema["choices"]
+    if schema["type"] == "tagged-union":
+        choices = choices.values()
+    for choice in choices:
+        # Of a plain union's some are pairs of a member and its label.
+        yield from _members(choice[0] if isinstance(choice, tuple) else choice, definitions)
 
 
 def _look_through(schema: Any, definitions: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -480,7 +488,14 @@ def _look_through(schema: Any, definitions: dict[str, Any]) -> tuple[Any, dict[s
     return schema, definitions
 
 
-_TRANSPARENT = {"definitions", "nullable", "function-before", "function-after", "function-wrap"}
+_TRANSPARENT = {
+    "default",
+    "definitions",
+    "function-after",
+    "function-before",
+    "function-wrap",
+    "nullable",
+}
 
 
 def _encode_by_class(
