@@ -9,10 +9,19 @@ from typing import Any
 import anyio
 import pytest
 from anyio import fail_after, move_on_after, wait_all_tasks_blocked
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute as StarletteRoute
 from starlette.websockets import WebSocket as StarletteWebSocket
 
 from tests.asgi import Event, Server
-from websocket_kit import WebSocket, WebSocketHandshakeError, WebSocketTimeoutError, wrap
+from websocket_kit import (
+    WebSocket,
+    WebSocketHandshakeError,
+    WebSocketRouter,
+    WebSocketTimeoutError,
+    endpoint,
+    wrap,
+)
 from websocket_kit._kept_receive import KeptReceive, keep
 
 pytestmark = pytest.mark.anyio
@@ -27,15 +36,17 @@ class Granian:
         loop = asyncio.get_running_loop()
         self.futures: list[asyncio.Future[Event]] = [loop.create_future() for _ in range(count)]
         self.sent: list[Event] = []
-        connected: asyncio.Future[Event] = loop.create_future()
-        connected.set_result({"type": "websocket.connect"})
-        # A method that isn't Python's, as granian's isn't.
-        self.receive: Any = deque([connected, *self.futures]).popleft
+        # A method that isn't Python's, as granian's isn't; what is there already is no future.
+        self.receive: Any = deque([connected(), *self.futures]).popleft
 
     async def send(self, event: Event) -> None:
         # A close doesn't go out while a receive is pending.
-        assert event["type"] != "websocket.close" or all(f.done() for f in self.futures[:1])
+        assert event["type"] != "websocket.close" or not self.is_pending()
         self.sent.append(event)
+
+    def is_pending(self) -> bool:
+        given = len(self.futures) + 1 - len(self.receive.__self__)
+        return any(not future.done() for future in self.futures[: given - 1])
 
     def websocket(self) -> WebSocket:
         return WebSocket({"type": "websocket"}, self.receive, self.send)
@@ -44,17 +55,23 @@ class Granian:
         return wrap(StarletteWebSocket({"type": "websocket"}, self.receive, self.send))
 
 
+async def connected() -> Event:
+    return {"type": "websocket.connect"}
+
+
 def text(message: str) -> Event:
     return {"type": "websocket.receive", "text": message}
 
 
-async def test_a_receive_written_in_python_is_left_alone() -> None:
+async def test_a_receive_in_python_is_left_alone() -> None:
     async def receive() -> Event:
         raise NotImplementedError
 
     server = Server()
     assert keep(receive) is receive
     assert keep(server.receive) == server.receive
+    async with server.websocket():
+        pass
 
 
 @on_asyncio
@@ -110,6 +127,15 @@ async def test_a_close_gives_up_what_was_waited_for(make: Any) -> None:
 
 
 @on_asyncio
+async def test_where_nothing_is_waited_for_nothing_is_given_up() -> None:
+    server = Granian(1)
+    async with server.websocket():
+        pass
+    assert not server.futures[0].done()
+    assert server.sent[-1]["type"] == "websocket.close"
+
+
+@on_asyncio
 async def test_a_close_wakes_the_task_that_receives() -> None:
     server = Granian(1)
     ws = server.websocket()
@@ -119,6 +145,30 @@ async def test_a_close_wakes_the_task_that_receives() -> None:
             tasks.start_soon(ws.close)
             with pytest.raises(WebSocketHandshakeError, match="this end has closed the connection"):
                 await ws.receive()
+
+
+@on_asyncio
+async def test_an_app_behind_routers_keeps_and_gives_up_likewise() -> None:
+    server = Granian(2)
+    got: list[str] = []
+
+    @endpoint
+    async def page(ws: WebSocket) -> None:
+        await ws.accept()
+        with move_on_after(0):
+            await ws.receive()
+        server.futures[0].set_result(text("one"))
+        got.append(await ws.receive())
+        with move_on_after(0):
+            await ws.receive()
+
+    inner = Starlette(routes=[StarletteRoute("/", page)])
+    app = WebSocketRouter().wrap(WebSocketRouter().wrap(inner))
+    scope: Event = {"type": "websocket", "path": "/", "headers": []}
+    await app(scope, server.receive, server.send)
+    assert got == ["one"]
+    assert server.futures[1].cancelled()
+    assert server.sent[-1]["type"] == "websocket.close"
 
 
 @on_asyncio

@@ -659,6 +659,22 @@ async def test_what_is_refused_is_logged(caplog: pytest.LogCaptureFixture) -> No
     ]
 
 
+async def test_bad_inputs_of_a_handshake_that_never_comes_are_waited_for_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = WebSocketRouter()
+
+    @app.websocket("/")
+    async def pages(ws: WebSocket, page: int) -> None: ...
+
+    server = Server(connect=False)
+    start = anyio.current_time()
+    await app(*server.asgi)
+    assert anyio.current_time() - start == pytest.approx(5)
+    assert server.tried == []
+    assert caplog.records == []
+
+
 def define_on_a_router(**options: Any) -> object:
     return WebSocketRouter().websocket("/", **options)
 

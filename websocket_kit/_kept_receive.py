@@ -1,14 +1,14 @@
 """A server's ``receive`` whose wait outlasts a cancellation, where a server needs that.
 
-A server in Python gives a coroutine, and cancelling that loses nothing. One in another language
-(granian) gives a future, and the message that comes for a cancelled future is lost. So the future
-is not cancelled with the task that waits for it, but kept for the next call.
+A server in Python has a method that gives a coroutine, and cancelling that loses nothing. One in
+another language (granian) gives a future, and the message that comes for a cancelled future is
+lost. So the future is not cancelled with the task that waits for it, but kept for the next call.
 """
 
 from __future__ import annotations
 
 import asyncio
-from types import BuiltinFunctionType
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from ._reader import Event
@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from starlette.types import Receive
 
 
+_PYTHONS = (FunctionType, MethodType)
+
+
 def keep(receive: Receive) -> Receive:
     """The same ``receive``, losing nothing to a cancellation."""
-    return KeptReceive(receive) if type(receive) is BuiltinFunctionType else receive
+    kept = type(receive) in _PYTHONS or isinstance(receive, KeptReceive)
+    return receive if kept else KeptReceive(receive)
 
 
 def give_up(receive: Receive) -> None:

@@ -52,16 +52,18 @@ async def serve(
     handler = ws._handling = handling()
     try:
         with handler:
-            running = begin(ws)
-            del begin  # an object less while the handler runs
             try:
-                await (refuse(ws, running) if isinstance(running, Rejection) else running)
+                running = begin(ws)
+                del begin  # an object less while the handler runs
+                if isinstance(running, Rejection):
+                    await refuse(ws, running)
+                else:
+                    await running
+                    if not is_over(ws):
+                        await _end(ws, name)
             except BaseException as error:
                 if not await _absorb(ws, error, name):
                     raise
-            else:
-                if not is_over(ws):
-                    await _end(ws, name)
         if connections.draining:
             await connections.leave(ws)
     finally:

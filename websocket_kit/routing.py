@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from starlette.datastructures import URLPath
 from starlette.responses import PlainTextResponse
@@ -41,9 +41,12 @@ from .connection import WebSocket
 from .errors import InvalidRouteError
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 __all__ = ["Cookie", "Header", "Query", "WebSocketRoute", "WebSocketRouter", "query", "websocket"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class WebSocketRoute(BaseRoute):
@@ -465,26 +468,29 @@ async def _serve_otherwise(
 _NO_SUCH_PROTOCOL = (ValueError, NotImplementedError, AssertionError)
 
 
+class _Watched(Generic[P, T]):
+    """A function that it is known of whether it was called. What it gives is the function's own."""
+
+    __slots__ = ("_function", "called")
+
+    def __init__(self, function: Callable[P, T]) -> None:
+        self._function = function
+        self.called = False
+
+    def __call__(self, *args: P.args, **options: P.kwargs) -> T:
+        self.called = True
+        return self._function(*args, **options)
+
+
 async def _serve_elsewhere(
     app: Callable[..., Awaitable[object]], scope: Scope, receive: Receive, send: Send
 ) -> None:
     """Hand a WebSocket to another app; one that speaks none (Django's) raises at once."""
-    touched = False
-
-    async def watched_receive() -> Message:
-        nonlocal touched
-        touched = True
-        return await receive()
-
-    async def watched_send(message: Message) -> None:
-        nonlocal touched
-        touched = True
-        await send(message)
-
+    watched_receive, watched_send = _Watched(receive), _Watched(send)
     try:
         await app(scope, watched_receive, watched_send)
     except _NO_SUCH_PROTOCOL as error:
-        if touched:
+        if watched_receive.called or watched_send.called:
             raise
         # Its text is the app's own, and may hold anything.
         why = f"no route has this path, and the wrapped app raised {type(error).__name__} at it"
