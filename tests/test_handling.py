@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 from anyio import current_time, get_cancelled_exc_class, sleep, sleep_forever
 
-from websocket_kit._handling import Handling, handling
+from websocket_kit._handling import Handling, OnAsyncio, OnTrio
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 pytestmark = pytest.mark.anyio
+
+
+@contextmanager
+def handling() -> Generator[Handling]:
+    """What is inside is a handler, run as the router runs it."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        with anyio.CancelScope() as scope:
+            yield OnTrio(scope)
+        return
+    assert task is not None
+    running = OnAsyncio(task)
+    try:
+        yield running
+    except BaseException as error:
+        if not running.end(error):
+            raise
+    else:
+        running.end(None)
 
 
 async def cancel_later(running: Handling, seconds: float = 1) -> None:
@@ -57,18 +82,13 @@ async def test_the_task_of_a_handler_that_was_cancelled_is_as_it_was(
 
 
 async def test_an_error_while_it_is_cancelled_comes_out_and_the_task_is_as_it_was() -> None:
-    async def fail(running: Handling) -> None:
-        with running:
+    async with anyio.create_task_group() as tasks:
+        with pytest.raises(ZeroDivisionError), handling() as running:
+            tasks.start_soon(cancel_later, running)
             try:
                 await sleep_forever()
             finally:
                 raise ZeroDivisionError
-
-    async with anyio.create_task_group() as tasks:
-        running = handling()
-        tasks.start_soon(cancel_later, running)
-        with pytest.raises(ZeroDivisionError):
-            await fail(running)
         await sleep(1)
 
 

@@ -8,6 +8,7 @@ keeps is only sound as a whole.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
@@ -18,7 +19,7 @@ from anyio.lowlevel import checkpoint
 from starlette.websockets import WebSocketDisconnect
 
 from . import _casting
-from ._handling import Handling
+from ._handling import Handling, OnAsyncio
 from ._handshake import Rejection, foreign, offers_denial, origin_problem
 from ._kept_receive import give_up, keep
 from ._lifecycle import TRANSITIONS, Call, State, explain
@@ -105,7 +106,8 @@ class Channel:
         _wrapped: Wrapped | None
         _bucket: Bucket | None  # where messages_per_second is set
         _dropped: str | None  # why the library has ended the connection, if it has
-        _handling: Handling | None  # the handler, while router or endpoint runs it
+        # The handler, while router or endpoint runs it; on asyncio its task, until it is asked for.
+        _handling: Handling | asyncio.Task[Any] | None
         _opened_at: float | None  # by the event loop's clock, if that will be logged
 
     async def _receive_connect(self) -> None:
@@ -412,8 +414,15 @@ class Channel:
 
         Servers wake it for the close, but not all, and a wrapped socket's other users may wait too.
         """
-        if self._dropped is not None and self._receiving and self._handling is not None:
-            self._handling.cancel()
+        handler = self._handler()
+        if self._dropped is not None and self._receiving and handler is not None:
+            handler.cancel()
+
+    def _handler(self) -> Handling | None:
+        """The handler that runs, if router or endpoint runs it. Most are never asked for."""
+        if isinstance(self._handling, asyncio.Task):
+            self._handling = OnAsyncio(self._handling)
+        return self._handling
 
     async def _receive_slowly(self, timeout: object) -> Event:
         seconds = self._settings.receive_timeout if timeout is ... else check_timeout(timeout)
@@ -493,7 +502,8 @@ class Channel:
         freed = self._dropped is not None and self._receiving
         self._rest()
         if not is_from_server(error):
-            if freed and self._handling is not None and self._handling.take_back(error):
+            handler = self._handler() if freed else None
+            if handler is not None and handler.take_back(error):
                 raise self._illegal(Call.RECEIVE) from None
             raise error
         self._look()

@@ -133,10 +133,12 @@ def free_receiver(ws: Channel) -> None:
 
 def is_own(ws: Channel) -> bool:
     """Whether this very task runs the connection's handler."""
-    return ws._handling is not None and ws._handling.is_current()
+    handler = ws._handler()
+    return handler is not None and handler.is_current()
 
 
 def cancel_handler(ws: Channel) -> None:
     """Cancel the handler, if router or endpoint runs it."""
-    if ws._handling is not None:
-        ws._handling.cancel()
+    handler = ws._handler()
+    if handler is not None:
+        handler.cancel()

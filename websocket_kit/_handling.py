@@ -8,29 +8,13 @@ task itself can be cancelled for nothing; only then it has to be taken back in t
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import anyio
 
-from ._time_limit import asyncio_task
-
 
 class Handling(Protocol):
-    """A context manager around a handler, which absorbs its own cancellation."""
-
-    def __enter__(self) -> Self:
-        """Begin."""
-        ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
-        """End; true where the error is the cancellation from here, and no other's too."""
-        ...
+    """A handler that runs."""
 
     def is_current(self) -> bool:
         """Whether it is the caller's own: whether this task runs the handler."""
@@ -48,39 +32,32 @@ class Handling(Protocol):
         ...
 
 
-def handling() -> Handling:
-    """For the handler that this task is about to run."""
-    task = asyncio_task()
-    return _OnTrio() if task is None else _OnAsyncio(task)
+class OnAsyncio:
+    """A handler in a task of asyncio's. Whoever runs it calls ``end``."""
 
-
-class _OnAsyncio:
     __slots__ = ("_cancels", "_task")
 
     def __init__(self, task: asyncio.Task[Any]) -> None:
+        """Take the task that runs the handler."""
         self._task = task
         self._cancels = 0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
+    def end(self, error: BaseException | None) -> bool:
+        """End; true where the error is the cancellation from here, and no other's too."""
         return self._cancels > 0 and self._uncancel() and isinstance(error, asyncio.CancelledError)
 
     def is_current(self) -> bool:
+        """As in ``Handling``."""
         return asyncio.current_task() is self._task
 
     def cancel(self) -> None:
+        """As in ``Handling``."""
         if not self.is_current():
             self._cancels += 1
             self._task.cancel()
 
     def take_back(self, error: BaseException) -> bool:
+        """As in ``Handling``."""
         ours = isinstance(error, asyncio.CancelledError) and self.is_current()
         return ours and self._uncancel()
 
@@ -93,31 +70,25 @@ class _OnAsyncio:
         return not left
 
 
-class _OnTrio:
+class OnTrio:
+    """A handler in a cancel scope that the current task has entered, and which ends it."""
+
     __slots__ = ("_scope", "_task_id")
 
-    def __init__(self) -> None:
-        self._scope = anyio.CancelScope()
+    def __init__(self, scope: anyio.CancelScope) -> None:
+        """Take the scope around the handler."""
+        self._scope = scope
         self._task_id = anyio.get_current_task().id
 
-    def __enter__(self) -> Self:
-        self._scope.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
-        return bool(self._scope.__exit__(kind, error, traceback))
-
     def is_current(self) -> bool:
+        """As in ``Handling``."""
         return anyio.get_current_task().id == self._task_id
 
     def cancel(self) -> None:
+        """As in ``Handling``."""
         if not self.is_current():
             self._scope.cancel()
 
     def take_back(self, error: BaseException) -> bool:  # noqa: ARG002 - as the other's
-        return False  # what is cancelled stays so, to the end of the scope
+        """As in ``Handling``: what is cancelled stays so, to the end of the scope."""
+        return False

@@ -11,27 +11,30 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import anyio
+
 from ._channel import Channel
 from ._draining import DRAINING, Connections
 from ._ending import Ending, root
 from ._finishing import finish, foreign_origin, is_over, refuse, state_of
-from ._handling import handling
+from ._handling import OnAsyncio, OnTrio
 from ._handshake import Rejection
 from ._lifecycle import State
 from ._limits import Gate
 from ._logging import client_host, log
+from ._time_limit import asyncio_task
 from .connection import WebSocket
 from .errors import WebSocketMessageTooBig, WebSocketTimeoutError
 
 
-async def serve(
+def serve(
     ws: WebSocket[Any, Any],
     begin: Callable[[WebSocket[Any, Any]], Awaitable[object] | Rejection],
     name: str,
     connections: Connections,
     gates: tuple[Gate, ...] = (),
     /,
-) -> None:
+) -> Awaitable[None]:
     """Let a handshake in, await its handler, then end its connection as ``_ending`` says.
 
     Args:
@@ -44,32 +47,56 @@ async def serve(
     Raises:
         BaseException: What the handler raised, unless it was about the connection only.
     """
+    serving = _serve(ws, begin, name, connections, gates)
+    task = asyncio_task()
+    if task is None:
+        return _in_scope(ws, serving)
+    ws._handling = task
+    return serving
+
+
+async def _in_scope(ws: Channel, serving: Awaitable[None]) -> None:
+    with anyio.CancelScope() as scope:
+        ws._handling = OnTrio(scope)
+        await serving
+
+
+async def _serve(
+    ws: WebSocket[Any, Any],
+    begin: Callable[[WebSocket[Any, Any]], Awaitable[object] | Rejection],
+    name: str,
+    connections: Connections,
+    gates: tuple[Gate, ...],
+) -> None:
     rejection = DRAINING if connections.draining else _let_in(ws, gates)
     if rejection is not None:
         await refuse(ws, rejection)
         return
     connections.add(ws)
-    handler = ws._handling = handling()
     try:
-        with handler:
-            try:
-                running = begin(ws)
-                del begin  # an object less while the handler runs
-                if isinstance(running, Rejection):
-                    await refuse(ws, running)
-                else:
-                    await running
-                    if not is_over(ws):
-                        await _end(ws, name)
-            except BaseException as error:
-                if not await _absorb(ws, error, name):
-                    raise
+        running = begin(ws)
+        del begin  # an object less while the handler runs
+        if isinstance(running, Rejection):
+            await refuse(ws, running)
+        else:
+            await running
+            if not is_over(ws):
+                await _end(ws, name)
+    except BaseException as error:
+        if not await _absorb(ws, error, name) and not _was_cancelled(ws, error):
+            raise
+    finally:
         if connections.draining:
             await connections.leave(ws)
-    finally:
+        _was_cancelled(ws)
         ws._handling = None
         connections.discard(ws)
         _let_out(ws, gates)
+
+
+def _was_cancelled(ws: Channel, error: BaseException | None = None) -> bool:
+    """Whether an error is the cancellation of the handler alone, which is taken back."""
+    return isinstance(ws._handling, OnAsyncio) and ws._handling.end(error)
 
 
 def _let_in(ws: Channel, gates: tuple[Gate, ...]) -> Rejection | None:
