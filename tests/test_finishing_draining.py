@@ -17,6 +17,7 @@ from websocket_kit import (
     WebSocketHandshakeError,
     wrap,
 )
+from websocket_kit._draining import Connections
 from websocket_kit._finishing import (
     cancel_handler,
     drop,
@@ -25,9 +26,8 @@ from websocket_kit._finishing import (
     is_own,
     refuse,
 )
-from websocket_kit._draining import Connections
 from websocket_kit._handshake import Rejection
-from websocket_kit._serving import serve
+from websocket_kit._serving import Service, serve
 from websocket_kit.testing._running import calm_down
 
 pytestmark = pytest.mark.anyio
@@ -172,7 +172,7 @@ async def serving(handler: Any, server: Server, helper: Any) -> float:
             await helper(ws)
 
         tasks.start_soon(help_along)
-        await serve(ws, handler, "handler", Connections())
+        await serve(ws, Service("handler", handler), Connections())
     return current_time() - start
 
 

@@ -13,6 +13,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Protocol, cast
+from weakref import WeakKeyDictionary
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -46,6 +47,10 @@ CLOSE_TIMEOUT = 5.0
 CANCELLED_TIMEOUT = 1.0
 
 
+# When connections were accepted, by the event loop's clock; only where that will be logged.
+_opened_at: WeakKeyDictionary[Channel, float] = WeakKeyDictionary()
+
+
 class Channel:
     """What a WebSocket is made of."""
 
@@ -63,7 +68,6 @@ class Channel:
         "_handling",
         "_leftover",
         "_open",
-        "_opened_at",
         "_origin_checked",
         "_owed",
         "_reader",
@@ -108,7 +112,6 @@ class Channel:
         _dropped: str | None  # why the library has ended the connection, if it has
         # The handler, while router or endpoint runs it; on asyncio its task, until it is asked for.
         _handling: Handling | asyncio.Task[Any] | None
-        _opened_at: float | None  # by the event loop's clock, if that will be logged
 
     async def _receive_connect(self) -> None:
         if self._connect_received:
@@ -195,12 +198,12 @@ class Channel:
     def _log_closed(self) -> None:
         info = self._close_info
         if info is not None and logger.isEnabledFor(logging.DEBUG):
-            opened_at = self._opened_at
+            opened_at = _opened_at.get(self)
             duration = None if opened_at is None else anyio.current_time() - opened_at
             log_closed(self.scope, info, duration)
 
     def _log_accepted(self) -> None:
-        self._opened_at = anyio.current_time()
+        _opened_at[self] = anyio.current_time()
         log(logging.DEBUG, "accepted", self.scope, "")
 
     # ------------------------------------------------------------- by the library's own decision
@@ -607,7 +610,6 @@ def set_up(
     ws._wrapped = None
     ws._dropped = None
     ws._handling = None
-    ws._opened_at = None
 
 
 class Wrapped(Protocol):

@@ -8,8 +8,8 @@ is over, and what is left of the handler's error either nothing or something wor
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, NamedTuple
 
 import anyio
 
@@ -27,27 +27,34 @@ from .connection import WebSocket
 from .errors import WebSocketMessageTooBig, WebSocketTimeoutError
 
 
+class Service(NamedTuple):
+    """What serves connections.
+
+    Attributes:
+        name: The handler's name, for the log.
+        begin: Calls the handler with a connection, or says why it can't be called.
+        gates: What limits how many connections there may be.
+    """
+
+    name: str
+    begin: Callable[[WebSocket[Any, Any]], Awaitable[object] | Rejection]
+    gates: tuple[Gate, ...] = ()
+
+
 def serve(
-    ws: WebSocket[Any, Any],
-    begin: Callable[[WebSocket[Any, Any]], Awaitable[object] | Rejection],
-    name: str,
-    connections: Connections,
-    gates: tuple[Gate, ...] = (),
-    /,
-) -> Awaitable[None]:
+    ws: WebSocket[Any, Any], service: Service, connections: Connections
+) -> Coroutine[Any, Any, None]:
     """Let a handshake in, await its handler, then end its connection as ``_ending`` says.
 
     Args:
         ws: The handler's connection.
-        begin: Calls the handler with it, or says why it can't be called.
-        name: The handler's name, for the log.
-        connections: Where it is counted among others, which may be closed together.
-        gates: What limits how many there may be.
+        service: The handler and what is known of it.
+        connections: Where the connection is counted among others, which may be closed together.
 
     Raises:
         BaseException: What the handler raised, unless it was about the connection only.
     """
-    serving = _serve(ws, begin, name, connections, gates)
+    serving = _serve(ws, service, connections)
     task = asyncio_task()
     if task is None:
         return _in_scope(ws, serving)
@@ -61,29 +68,24 @@ async def _in_scope(ws: Channel, serving: Awaitable[None]) -> None:
         await serving
 
 
-async def _serve(
-    ws: WebSocket[Any, Any],
-    begin: Callable[[WebSocket[Any, Any]], Awaitable[object] | Rejection],
-    name: str,
-    connections: Connections,
-    gates: tuple[Gate, ...],
-) -> None:
-    rejection = DRAINING if connections.draining else _let_in(ws, gates)
-    if rejection is not None:
-        await refuse(ws, rejection)
+async def _serve(ws: WebSocket[Any, Any], service: Service, connections: Connections) -> None:
+    # While the handler runs all this waits with it: each name in it is memory of a connection's.
+    running: Awaitable[object] | Rejection | None
+    running = DRAINING if connections.draining else _let_in(ws, service.gates)
+    if running is not None:
+        await refuse(ws, running)
         return
     connections.add(ws)
     try:
-        running = begin(ws)
-        del begin  # an object less while the handler runs
+        running = service.begin(ws)
         if isinstance(running, Rejection):
             await refuse(ws, running)
         else:
             await running
             if not is_over(ws):
-                await _end(ws, name)
+                await _end(ws, service.name)
     except BaseException as error:
-        if not await _absorb(ws, error, name) and not _was_cancelled(ws, error):
+        if not await _absorb(ws, error, service.name) and not _was_cancelled(ws, error):
             raise
     finally:
         if connections.draining:
@@ -91,7 +93,7 @@ async def _serve(
         _was_cancelled(ws)
         ws._handling = None
         connections.discard(ws)
-        _let_out(ws, gates)
+        _let_out(ws, service.gates)
 
 
 def _was_cancelled(ws: Channel, error: BaseException | None = None) -> bool:

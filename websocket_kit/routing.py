@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from starlette.datastructures import URLPath
@@ -26,7 +26,7 @@ from ._lifespan import draining, run_inside
 from ._limits import Gate, gates_of
 from ._matching import Matcher, PathPattern, parse_path
 from ._options import ServingOptions, for_routes, settle_serving
-from ._serving import serve
+from ._serving import Service, serve
 from ._signature import (
     Cookie,
     Handler,
@@ -100,14 +100,16 @@ class WebSocketRoute(BaseRoute):
         self.name: str = name or own_name
         signature = self._signature = read_signature(handler, names)
         self._types = check_types(signature.name, signature.receives, signature.sends)
-        self._gates = gates_of(settle_serving(options))
-        self._place(path, options)
+        self._place(path, options, gates_of(settle_serving(options)))
 
-    def _place(self, path: str, options: ServingOptions) -> None:
+    def _place(self, path: str, options: ServingOptions, gates: tuple[Gate, ...]) -> None:
         self.path = path
         self.options = options
         self._settings = settle_serving(options)
-        self._connections = Connections()  # while it serves on its own
+        self._service = Service(self._signature.name, self._begin, gates)
+        # While it serves on its own:
+        self._connections = Connections()
+        self._lifespan = draining(None, self._connections.close_all)
         self.pattern: PathPattern = parse_path(path)
         self._inputs = plan_inputs(self._signature, path, self.pattern.convertors)
         self._matcher: Matcher[WebSocketRoute] = Matcher()
@@ -122,8 +124,7 @@ class WebSocketRoute(BaseRoute):
         """
         route = copy.copy(self)
         path = prefix + self.path if prefix else self.path
-        route._place(path, {**defaults, **self.options})
-        route._gates = (*self._gates, *gates)
+        route._place(path, {**defaults, **self.options}, (*self._service.gates, *gates))
         return route
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -151,10 +152,10 @@ class WebSocketRoute(BaseRoute):
 
     def _serve(
         self, connections: Connections, scope: Scope, receive: Receive, send: Send
-    ) -> Awaitable[None]:
+    ) -> Coroutine[Any, Any, None]:
         ws: WebSocket[Any, Any] = WebSocket.__new__(WebSocket)
         set_up(ws, scope, receive, send, self._types, self._settings)
-        return serve(ws, self._begin, self._signature.name, connections, self._gates)
+        return serve(ws, self._service, connections)
 
     def _begin(self, ws: WebSocket[Any, Any]) -> Awaitable[object] | Rejection:
         """Call the handler, or say what is wrong with its inputs."""
@@ -163,11 +164,7 @@ class WebSocketRoute(BaseRoute):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve as an ASGI app of one route."""
-        if _find(self._matcher, scope) is not None:
-            await self._serve(self._connections, scope, receive, send)
-        else:
-            lifespan = draining(None, self._connections.close_all)
-            await _serve_otherwise(self, self._matcher, lifespan, scope, receive, send)
+        await _serve_on_its_own(self, scope, receive, send)
 
     def __repr__(self) -> str:
         """The path and the name."""
@@ -355,11 +352,7 @@ class WebSocketRouter:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve: WebSocket paths, lifespan, and for HTTP a 426 or 404."""
-        route = _find(self._matcher, scope)
-        if route is not None:
-            await route._serve(self._connections, scope, receive, send)
-        else:
-            await _serve_otherwise(self, self._matcher, self._lifespan, scope, receive, send)
+        await _serve_on_its_own(self, scope, receive, send)
 
     def wrap(self, app: Callable[..., Awaitable[object]]) -> ASGIApp:
         """An app that takes the WebSocket paths it knows and hands all else to another app.
@@ -435,23 +428,28 @@ def _find(matcher: Matcher[WebSocketRoute], scope: Scope) -> WebSocketRoute | No
     return route
 
 
+def _serve_on_its_own(
+    app: WebSocketRoute | WebSocketRouter, scope: Scope, receive: Receive, send: Send
+) -> Coroutine[Any, Any, None]:
+    """Serve as an ASGI app that stands in front."""
+    route = _find(app._matcher, scope)
+    if route is None:
+        return _serve_otherwise(app, scope, receive, send)
+    return route._serve(app._connections, scope, receive, send)
+
+
 async def _serve_otherwise(
-    app: object,
-    matcher: Matcher[WebSocketRoute],
-    lifespan: Lifespan[Any],
-    scope: Scope,
-    receive: Receive,
-    send: Send,
+    app: WebSocketRoute | WebSocketRouter, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Serve, as an ASGI app on its own, what goes to no route."""
+    """Serve what goes to no route."""
     if scope["type"] == "websocket":
         ws = WebSocket[str](scope, receive, send)
         await refuse(ws, Rejection(404, text="no route has this path", level=logging.INFO))
     elif scope["type"] == "lifespan":
-        await Router(lifespan=lifespan).lifespan({**scope, "app": app}, receive, send)
+        await Router(lifespan=app._lifespan).lifespan({**scope, "app": app}, receive, send)
     elif scope["type"] == "http":
         # RFC 9110, section 15.5.22: "Upgrade Required" names the protocol to upgrade to.
-        found = matcher.find(route_path(scope)) is not None
+        found = app._matcher.find(route_path(scope)) is not None
         answer = PlainTextResponse(
             "This path speaks WebSocket." if found else "Not Found",
             status_code=426 if found else 404,

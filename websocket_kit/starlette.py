@@ -19,7 +19,7 @@ from ._lifecycle import Call, State, explain
 from ._limits import gates_of
 from ._options import Options, ServingOptions, Settings, settle, settle_serving
 from ._reader import Event
-from ._serving import serve
+from ._serving import Service, serve
 from ._signature import (
     check_no_marks,
     check_types,
@@ -195,7 +195,7 @@ def _make_endpoint(handler: Endpoint, settings: Settings, names: Mapping[str, An
         def begin(ws: WebSocket[Any, Any]) -> Awaitable[object]:
             return handler(**{key: ws}, **inputs) if by_name else handler(ws, *rest, **inputs)
 
-        await serve(ws, begin, name, connections, gates)
+        await serve(ws, Service(name, begin, gates), connections)
 
     # What the framework reads: a socket of its own where ours is asked for, and no annotation
     # left a string, which it would look up here.

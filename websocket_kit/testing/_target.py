@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket as StarletteWebSocket
 from websocket_kit._channel import set_up
 from websocket_kit._draining import Connections
 from websocket_kit._options import settle
-from websocket_kit._serving import serve
+from websocket_kit._serving import Service, serve
 from websocket_kit._signature import (
     MISSING,
     check_types,
@@ -119,7 +119,7 @@ def _call_handler(
         except BaseException as error:  # noqa: BLE001 - raised again there
             # As on a route. Not so a handler that just returns: the close that only the router
             # would send is missing where there is no router.
-            await serve(ws, _raiser(error), name, Connections())
+            await serve(ws, Service(name, _raiser(error)), Connections())
 
     return call
 
