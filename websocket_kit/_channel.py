@@ -23,7 +23,20 @@ from . import _casting
 from ._handling import Handling, OnAsyncio
 from ._handshake import Rejection, foreign, offers_denial, origin_problem
 from ._kept_receive import give_up, keep
-from ._lifecycle import TRANSITIONS, Call, State, explain
+from ._lifecycle import (
+    ACCEPT,
+    CLOSED,
+    CONNECTING,
+    DISCONNECTED,
+    OPEN,
+    RECEIVE,
+    REJECTED,
+    SEND,
+    TRANSITIONS,
+    Call,
+    State,
+    explain,
+)
 from ._limits import Bucket
 from ._logging import log, log_closed, logger
 from ._options import Settings, check_timeout
@@ -118,7 +131,7 @@ class Channel:
             return
         event = await self._receive_exclusively(self._asgi_receive)
         if event["type"] == "websocket.disconnect":
-            raise self._left(event, Call.ACCEPT)
+            raise self._left(event, ACCEPT)
         if event["type"] != "websocket.connect":
             msg = f"cannot accept: the server sent {event['type']!r} instead of a handshake"
             raise WebSocketHandshakeError(msg)
@@ -145,7 +158,7 @@ class Channel:
 
     def _refuse_next(self, rejection: Rejection, code: int | None = None) -> None:
         """Count the handshake as refused, and owe its peer the answer."""
-        self._over(State.REJECTED, CloseInfo(None, "", "server"))
+        self._over(REJECTED, CloseInfo(None, "", "server"))
         if not self._answers_http(code):
             plain = code_for_status(rejection.status) if code is None else code
             self._owed = [close_event(plain, "")]
@@ -184,7 +197,7 @@ class Channel:
         )
 
     async def _close(self, code: int, reason: str) -> None:
-        self._close_next(State.CLOSED, code, reason)
+        self._close_next(CLOSED, code, reason)
         try:
             await self._send_owed()
         finally:
@@ -208,7 +221,7 @@ class Channel:
 
     # ------------------------------------------------------------- by the library's own decision
 
-    def _drop(self, code: int, reason: str, why: str, *, state: State = State.CLOSED) -> None:
+    def _drop(self, code: int, reason: str, why: str, *, state: State = CLOSED) -> None:
         """End a connection that its handler doesn't end: a drain, a limit.
 
         The peer is owed the close, and whatever the handler calls next raises, which counts as a
@@ -224,7 +237,7 @@ class Channel:
         self._receiving = receiving
 
     async def _drop_for(
-        self, setting: str, code: int, reason: str, why: str, *, state: State = State.CLOSED
+        self, setting: str, code: int, reason: str, why: str, *, state: State = CLOSED
     ) -> None:
         """Drop for a limit, and close in a second at most."""
         log(logging.INFO, "dropped", self.scope, ": %s", why, setting=setting)
@@ -248,7 +261,7 @@ class Channel:
                 if not is_from_server(error):
                     raise
                 self._owed = None
-                if self._state is not State.REJECTED:
+                if self._state is not REJECTED:
                     await self._close_otherwise(event)
 
     async def _close_otherwise(self, refused: Event) -> None:
@@ -263,7 +276,7 @@ class Channel:
                 if self._wrapped is not None:
                     self._wrapped.reopen()
                 if await self._try_to_send(close_event(other, reason)):
-                    if self._state is State.CLOSED:
+                    if self._state is CLOSED:
                         self._close_info = CloseInfo(other, reason, "server")
                     return
 
@@ -280,7 +293,7 @@ class Channel:
     def _over(self, state: State, info: CloseInfo) -> None:
         self._move_to(state)
         self._close_info = info
-        if state is not State.DISCONNECTED:
+        if state is not DISCONNECTED:
             self._leftover = None
 
     def _left(self, event: Event, call: Call) -> WebSocketDisconnectError:
@@ -297,7 +310,7 @@ class Channel:
         # uvicorn with wsproto gives an enum of its own.
         known = int(code) if isinstance(code, int) and code not in {1005, 1006} else None
         self._owed = None
-        self._over(State.DISCONNECTED, CloseInfo(known, event.get("reason") or "", "peer"))
+        self._over(DISCONNECTED, CloseInfo(known, event.get("reason") or "", "peer"))
         if first:
             self._log_closed()
 
@@ -316,7 +329,7 @@ class Channel:
             raise self._illegal(call)
 
     def _illegal(self, call: Call) -> WebSocketHandshakeError:
-        if self._state is State.DISCONNECTED:
+        if self._state is DISCONNECTED:
             return self._disconnect_error(call)
         error = WebSocketHandshakeError(explain(self._state, call, self._dropped))
         error._goodbye = self._dropped is not None
@@ -328,18 +341,18 @@ class Channel:
             return
         state, connect_received = self._wrapped.state()
         self._connect_received = self._connect_received or connect_received
-        if self._state in {State.CONNECTING, State.OPEN} and state is not self._state:
-            if state in {State.CONNECTING, State.OPEN}:
+        if self._state in {CONNECTING, OPEN} and state is not self._state:
+            if state in {CONNECTING, OPEN}:
                 self._move_to(state)
                 self._rest()
             else:
-                by: Literal["peer", "server"] = "peer" if state is State.DISCONNECTED else "server"
+                by: Literal["peer", "server"] = "peer" if state is DISCONNECTED else "server"
                 self._over(state, CloseInfo(None, "", by))
                 self._log_closed()
 
     def _move_to(self, state: State) -> None:
         self._state = state
-        self._open = state is State.OPEN
+        self._open = state is OPEN
         plain = self._open and self._settings.send_timeout is None
         self._send_now = self._asgi_send if plain else None
         self._receive_now = None
@@ -365,7 +378,7 @@ class Channel:
 
     async def _outgoing(self, message: object) -> Event:
         try:
-            self._check(Call.SEND)
+            self._check(SEND)
         except WebSocketHandshakeError:
             await checkpoint()  # as in _receive_slowly
             raise
@@ -383,18 +396,18 @@ class Channel:
         """Send a message's event, in ``send_timeout`` if that is set."""
         seconds = self._settings.send_timeout
         if seconds is None:
-            return await self._send_event(event, Call.SEND)
+            return await self._send_event(event, SEND)
         with anyio.move_on_after(seconds):
-            return await self._send_event(event, Call.SEND)
+            return await self._send_event(event, SEND)
         if self._open:
             # Whether the message went out, nobody can tell: nothing sound can follow it.
             why = f"the peer took no message for send_timeout={seconds:g} s"
             reason = "messages were not read in time"
-            state = State.DISCONNECTED
+            state = DISCONNECTED
             await self._drop_for("send_timeout", CloseCode.TIMEOUT, reason, why, state=state)
             self._free_receiver()
         cause = TimeoutError(f"the server's send took more than {seconds:g} s")
-        raise self._illegal(Call.SEND) from cause
+        raise self._illegal(SEND) from cause
 
     def _not_sent(self, error: BaseException, call: Call) -> NoReturn:
         """Raise what the caller should see of what ``send`` raised."""
@@ -444,8 +457,8 @@ class Channel:
         """Raise unless a receive is legal now, and no other task receives."""
         reader = self._reader
         # What the peer sent before it left is still there, or else the reader has to know who asks.
-        if not (self._state is State.DISCONNECTED and reader is not None and reader.buffer):
-            self._check(Call.RECEIVE)
+        if not (self._state is DISCONNECTED and reader is not None and reader.buffer):
+            self._check(RECEIVE)
         if reader is not None and not reader.buffer:
             msg = "cannot receive: this task group discards what comes in (give it a buffer)"
             raise WebSocketHandshakeError(msg)
@@ -478,7 +491,7 @@ class Channel:
             if event is not None:
                 return event
             if not self._open:
-                raise self._illegal(Call.RECEIVE)
+                raise self._illegal(RECEIVE)
             # The task group is ending, and this task is none of it: go on without a reader.
             await checkpoint()
 
@@ -498,7 +511,7 @@ class Channel:
         why = f"the peer sent more than messages_per_second={self._settings.messages_per_second:g}"
         reason = "too many messages"
         await self._drop_for("messages_per_second", CloseCode.POLICY_VIOLATION, reason, why)
-        raise self._illegal(Call.RECEIVE)
+        raise self._illegal(RECEIVE)
 
     def _not_received(self, error: BaseException) -> NoReturn:
         """Raise what the caller should see of what the server's ``receive`` raised."""
@@ -507,20 +520,20 @@ class Channel:
         if not is_from_server(error):
             handler = self._handler() if freed else None
             if handler is not None and handler.take_back(error):
-                raise self._illegal(Call.RECEIVE) from None
+                raise self._illegal(RECEIVE) from None
             raise error
         self._look()
         if self._is_closed():  # by another task, meanwhile
-            raise self._illegal(Call.RECEIVE) from error
-        raise self._left({}, Call.RECEIVE) from error
+            raise self._illegal(RECEIVE) from error
+        raise self._left({}, RECEIVE) from error
 
     def _message(self, event: Event) -> str | bytes:
         """Take the message out of an event, or raise what the event is instead."""
         if self._is_closed():  # by another task, meanwhile
             self._rest()
-            raise self._illegal(Call.RECEIVE)
+            raise self._illegal(RECEIVE)
         if event["type"] == "websocket.disconnect":
-            raise self._left(event, Call.RECEIVE)
+            raise self._left(event, RECEIVE)
         if event["type"] != "websocket.receive":
             msg = f"cannot receive: the server sent {event['type']!r} instead of a message"
             raise WebSocketHandshakeError(msg)
@@ -532,7 +545,7 @@ class Channel:
 
     def _is_closed(self) -> bool:
         """Whether this end has ended the connection."""
-        return self._dropped is not None or self._state in {State.CLOSED, State.REJECTED}
+        return self._dropped is not None or self._state in {CLOSED, REJECTED}
 
     def _check_size(self, data: str | bytes) -> None:
         size_bytes = len(data)
@@ -558,7 +571,7 @@ class Channel:
             return event
         # Where this end has closed meanwhile, that is how it ended. Where a send has found out
         # first, the goodbye tells the code.
-        if self._open or self._state is State.DISCONNECTED:
+        if self._open or self._state is DISCONNECTED:
             self._leave(event)
         return None
 
@@ -600,7 +613,7 @@ def set_up(
     ws._bucket = None if rate is None else Bucket(rate)
     ws._few_characters = settings.few_characters
     ws._receiving = False
-    ws._move_to(State.CONNECTING)
+    ws._move_to(CONNECTING)
     ws._connect_received = False
     ws._origin_checked = False
     ws._request = None

@@ -13,7 +13,7 @@ import anyio
 from ._channel import CANCELLED_TIMEOUT, CLOSE_TIMEOUT, Channel, close_event
 from ._ending import RETURNED, Ending, decide
 from ._handshake import Rejection
-from ._lifecycle import State
+from ._lifecycle import CONNECTING, REJECTED, State
 from ._time_limit import in_time
 from .closing import code_for_status
 from .errors import WebSocketHandshakeError
@@ -33,7 +33,7 @@ def is_over(ws: Channel) -> bool:
 
 def foreign_origin(ws: Channel) -> Rejection | None:
     """Why the handshake's Origin may not connect; for a check before the handler runs."""
-    return ws._foreign_origin() if ws._state is State.CONNECTING else None
+    return ws._foreign_origin() if ws._state is CONNECTING else None
 
 
 async def refuse(ws: Channel, rejection: Rejection) -> None:
@@ -96,7 +96,7 @@ async def _carry_out(ws: Channel, ending: Ending) -> None:
 async def _turn_away(ws: Channel, rejection: Rejection, code: int) -> None:
     with suppress(WebSocketHandshakeError, anyio.BusyResourceError):
         await ws._receive_connect()
-    if ws._state is State.CONNECTING:
+    if ws._state is CONNECTING:
         # A plain close, and unlike a denial response no ERROR in uvicorn's log.
         await ws._refuse(rejection, code=code if rejection.is_plain else None)
 
@@ -120,7 +120,7 @@ async def hang_up(ws: Channel) -> None:
     except WebSocketHandshakeError:
         ws._owed = None  # it left first
     finally:
-        if ws._state is State.REJECTED:
+        if ws._state is REJECTED:
             ws._log_rejected(Rejection(503, text=ws._dropped or ""))
         else:
             ws._log_closed()

@@ -19,7 +19,7 @@ from ._ending import Ending, root
 from ._finishing import finish, foreign_origin, is_over, refuse, state_of
 from ._handling import OnAsyncio, OnTrio
 from ._handshake import Rejection
-from ._lifecycle import State
+from ._lifecycle import CONNECTING, OPEN
 from ._limits import Gate
 from ._logging import client_host, log
 from ._time_limit import asyncio_task
@@ -120,7 +120,7 @@ def _let_out(ws: Channel, gates: tuple[Gate, ...]) -> None:
 
 async def _absorb(ws: Channel, error: BaseException, name: str) -> bool:
     """End the connection as the handler's error says; whether that was all the error is about."""
-    left_open = state_of(ws) is State.OPEN
+    left_open = state_of(ws) is OPEN
     ending = await finish(ws, error)
     if ending.then in {"cancel", "raise"}:
         return False
@@ -130,7 +130,7 @@ async def _absorb(ws: Channel, error: BaseException, name: str) -> bool:
 
 async def _end(ws: Channel, name: str) -> None:
     """End the connection of a handler that has returned."""
-    unanswered = state_of(ws) is State.CONNECTING
+    unanswered = state_of(ws) is CONNECTING
     await finish(ws, None)
     if unanswered:
         _log_unanswered(ws, name)

@@ -14,7 +14,7 @@ import anyio.abc
 
 from ._channel import Channel
 from ._ending import is_goodbye, root
-from ._lifecycle import Call, State
+from ._lifecycle import DISCONNECTED, RECEIVE, TASK_GROUP
 from ._reader import Reader
 from .errors import WebSocketHandshakeError
 
@@ -22,7 +22,7 @@ from .errors import WebSocketHandshakeError
 @asynccontextmanager
 async def run_task_group(ws: Channel, buffer: int) -> AsyncGenerator[anyio.abc.TaskGroup]:
     """What ``WebSocket.task_group`` promises."""
-    ws._check(Call.TASK_GROUP)
+    ws._check(TASK_GROUP)
     ws._check_free()
     if ws._reader is not None:
         action = "receiving from"
@@ -68,12 +68,12 @@ async def run_task_group(ws: Channel, buffer: int) -> AsyncGenerator[anyio.abc.T
 
 def _is_over(ws: Channel) -> bool:
     """Whether the peer has left, or the library has ended the connection itself."""
-    return ws._state is State.DISCONNECTED or ws._dropped is not None
+    return ws._state is DISCONNECTED or ws._dropped is not None
 
 
 def _goodbye(ws: Channel) -> WebSocketHandshakeError:
-    gone = ws._state is State.DISCONNECTED
-    return ws._disconnect_error() if gone else ws._illegal(Call.RECEIVE)
+    gone = ws._state is DISCONNECTED
+    return ws._disconnect_error() if gone else ws._illegal(RECEIVE)
 
 
 class _Tasks:

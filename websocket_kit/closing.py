@@ -100,6 +100,8 @@ def cut_reason(reason: object) -> str:
     if not isinstance(reason, str):
         msg = f"a close reason is a str, not {type(reason).__name__}"
         raise TypeError(msg)
+    if len(reason) <= MAX_REASON_BYTES and reason.isascii():
+        return reason
     encoded = reason.encode("utf-8", "replace")
     return encoded[:MAX_REASON_BYTES].decode("utf-8", "ignore")
 

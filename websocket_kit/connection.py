@@ -46,7 +46,7 @@ from ._channel import (
 from ._ending import is_goodbye, root
 from ._finishing import finish
 from ._handshake import Rejection, choose_subprotocol
-from ._lifecycle import Call, State
+from ._lifecycle import ACCEPT, CLOSE, ENTER, OPEN, REJECT, SEND
 from ._logging import logger
 from ._options import Options, check_timeout, settle
 from ._task_group import run_task_group
@@ -185,7 +185,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
 
         If cancelled, the connection counts as accepted if the acceptance may have gone out.
         """
-        self._check(Call.ACCEPT)
+        self._check(ACCEPT)
         encoded: list[tuple[bytes, bytes]] = []
         if headers != ():
             encoded = encode_headers(headers)
@@ -201,15 +201,18 @@ class WebSocket(Channel, Generic[Received, Sent]):
             await self._end(self._refuse(foreign))
             msg = f"cannot accept: {foreign.text}; it was rejected with HTTP 403"
             raise WebSocketHandshakeError(msg)
-        self._check(Call.ACCEPT)  # another task may have answered meanwhile
+        self._check(ACCEPT)  # another task may have answered meanwhile
         # Before the await: were it cancelled half-way, a close is legal whether or not the accept
         # went out, and another answer is not.
-        self._move_to(State.OPEN)
+        self._move_to(OPEN)
         self._rest()
         self.subprotocol = chosen
-        await self._send_event(
-            {"type": "websocket.accept", "subprotocol": chosen, "headers": encoded}, Call.ACCEPT
-        )
+        try:
+            await self._asgi_send(
+                {"type": "websocket.accept", "subprotocol": chosen, "headers": encoded}
+            )
+        except BaseException as error:  # noqa: BLE001 - servers raise what they like
+            self._not_sent(error, ACCEPT)
         if logger.isEnabledFor(logging.DEBUG):
             self._log_accepted()
 
@@ -237,12 +240,12 @@ class WebSocket(Channel, Generic[Received, Sent]):
         was not yet handed to the server goes out at the end of ``async with``, by the router or
         ``endpoint``.
         """
-        self._check(Call.REJECT)
+        self._check(REJECT)
         check_status(status)
         check_body(body)
         encoded = encode_headers(headers)
         await self._receive_connect()
-        self._check(Call.REJECT)  # another task may have answered meanwhile
+        self._check(REJECT)  # another task may have answered meanwhile
         await self._end(self._refuse(Rejection(status, body, encoded)))
 
     # --------------------------------------------------------------------------- the end
@@ -267,7 +270,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
         end of ``async with``, by the router or ``endpoint``.
         """
         code, reason = check_close(code, reason)
-        self._check(Call.CLOSE)
+        self._check(CLOSE)
         await self._end(self._close(code, reason))
 
     # ----------------------------------------------------------------------------- sending
@@ -299,7 +302,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
             try:
                 return await send({"type": "websocket.send", "text": value})
             except BaseException as error:  # noqa: BLE001 - servers raise what they like
-                self._not_sent(error, Call.SEND)
+                self._not_sent(error, SEND)
         if send is None:  # a limit is on, or it is not open
             return await self._send_message(await self._outgoing(value))
         encoded = self._encode(value)
@@ -307,7 +310,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
         try:
             await send({"type": "websocket.send", kind: encoded})
         except BaseException as error:  # noqa: BLE001 - servers raise what they like
-            self._not_sent(error, Call.SEND)
+            self._not_sent(error, SEND)
 
     # --------------------------------------------------------------------------- receiving
 
@@ -434,7 +437,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
         self._check_receivable()
         if recv_first:
             received: Any = await self.receive(tp, timeout=timeout)
-            self._check(Call.SEND)
+            self._check(SEND)
             await self._send_message(event)
             return received
         await self._send_message(event)
@@ -552,7 +555,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
                     try:
                         await send({"type": "websocket.send", "text": reply})
                     except BaseException as error:  # noqa: BLE001 - servers raise what they like
-                        self._not_sent(error, Call.SEND)
+                        self._not_sent(error, SEND)
                 else:
                     await self.send(cast("Sent", reply))
             except WebSocketHandshakeError as error:
@@ -637,7 +640,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
 
     async def __aenter__(self) -> Self:
         """Accept, unless it is accepted already."""
-        self._check(Call.ENTER)
+        self._check(ENTER)
         if not self._open:
             try:
                 await self.accept()
