@@ -6,6 +6,7 @@ import functools
 import inspect
 import signal
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from types import FrameType
 
+TRIED = pytest.StashKey[Counter[str]]()
 # In virtual seconds: longer than any time limit of the library's.
 DEADLINE = 60.0
 # In real seconds: what stops a test that is busy rather than waiting.
@@ -28,6 +30,25 @@ PATIENCE = 10.0
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     """Both event loops, in virtual time; a test with real I/O overrides this."""
     return backend(request.param)
+
+
+@pytest.fixture(scope="session")
+def tried(pytestconfig: pytest.Config) -> Counter[str]:
+    """How much was tried of each kind, which the tests that are marked hostile count."""
+    return pytestconfig.stash.setdefault(TRIED, Counter())
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say how much hostile input was tried, and how often it came to what it must not."""
+    counts = [
+        f"{count:,} {kind}" for kind, count in config.stash.get(TRIED, Counter[str]()).items()
+    ]
+    if counts:
+        failed = terminalreporter.getreports("failed")
+        escapes = sum("hostile" in report.keywords for report in failed)
+        terminalreporter.write_line(f"Tried: {', '.join(counts)}. Escapes: {escapes}.")
 
 
 def _give_up(_number: int, _frame: FrameType | None) -> None:

@@ -50,7 +50,6 @@ from websocket_kit._casting import (
     check_text,
     encode,
     encoder,
-    input_type,
     list_errors,
 )
 from websocket_kit.errors import WebSocketCastError
@@ -849,7 +848,7 @@ def test_a_cast_of_json_agrees_with_pydantic(value: object) -> None:
 
 
 @pytest.mark.parametrize("tp", [range, bytearray, 5, [int], Unhashable(), ANY_DICT[int]], ids=str)
-@pytest.mark.parametrize("make", [caster, encoder, input_type])
+@pytest.mark.parametrize("make", [caster, encoder])
 def test_a_type_pydantic_does_not_know_is_a_type_error(make: Any, tp: Any) -> None:
     with pytest.raises(TypeError, match=r"^cannot cast to "):
         make(tp)
@@ -860,7 +859,7 @@ Unfinished: Any = create_model("Unfinished", later=(LATER, ...))
 
 
 @pytest.mark.parametrize("tp", [Unfinished, list[Unfinished], LATER], ids=str)
-@pytest.mark.parametrize("make", [caster, encoder, input_type])
+@pytest.mark.parametrize("make", [caster, encoder])
 def test_a_type_that_refers_to_one_not_defined_is_a_type_error(make: Any, tp: Any) -> None:
     with pytest.raises(TypeError, match=r"^cannot cast to .*defined"):
         make(tp)
@@ -1512,99 +1511,6 @@ def test_what_is_sent_is_received_as_it_was(name: str, data: st.DataObject) -> N
 def test_whatever_is_sent_is_json_without_constants(value: object) -> None:
     message = encode([value, math.nan, "NaN"])
     assert Adapter(list[Any]).validate_json(message)[-2:] == [None, "NaN"]
-
-
-# -------------------------------------------------------------------------- inputs from a text
-
-
-@pytest.mark.parametrize(
-    ("tp", "text", "value"),
-    [
-        (str, "5", "5"),
-        (int, "5", 5),
-        (bool, "yes", True),
-        (float, "1.5", 1.5),
-        (int | str, "5", 5),
-        (int | str, "five", "five"),
-        (str | int, "5", "5"),
-        (int | None, "5", 5),
-        (int | str | None, "5", 5),
-        (str | None, "5", "5"),
-        (Color, "red", Color.RED),
-        (Priority, "2", Priority.HIGH),
-        (Priority | None, "2", Priority.HIGH),
-        (Switch, "true", Switch.ON),
-        (Literal[1, 2], "2", 2),
-        (Literal["a", 1], "1", 1),
-        (Literal["a", 1], "a", "a"),
-        (Literal[True], "true", True),
-        (Literal[Color.RED], "red", Color.RED),
-        (Literal[Priority.LOW] | str, "1", Priority.LOW),
-        (Above3, "5", 5),
-        (Annotated[Above3 | str, "a note"], "5", 5),
-        (UserId, "5", 5),
-        (Alias, "5", 5),
-        (date, "2020-02-29", date(2020, 2, 29)),
-        (list[int], ["1", "2"], [1, 2]),
-        (list[int | str], ["1", "a"], [1, "a"]),
-        (list[Literal[1]], ["1"], [1]),
-        (tuple[int, ...], ["1", "2"], (1, 2)),
-        (tuple[int, str], ["1", "2"], (1, "2")),
-        (set[Priority], ["1"], {Priority.LOW}),
-        (list, ["1"], ["1"]),
-        (Movie, {"title": "Brazil"}, {"title": "Brazil"}),
-    ],
-    ids=str,
-)
-def test_an_input_is_cast_from_text(tp: Any, text: Any, value: Any) -> None:
-    received = input_type(tp).cast(text)
-    assert received == value
-    assert type(received) is type(value)
-
-
-@pytest.mark.parametrize(
-    ("tp", "text"),
-    [
-        (int, "five"),
-        (Color, "green"),
-        (Priority, "3"),
-        (Literal[1], "2"),
-        (int | None, "null"),
-        (float, "nan"),
-        (float, "1e999"),
-    ],
-    ids=str,
-)
-def test_an_input_that_cannot_be_cast_is_a_value_error(tp: Any, text: str) -> None:
-    with pytest.raises(ValueError, match="Input should be"):
-        input_type(tp).cast(text)
-
-
-@pytest.mark.parametrize(
-    ("tp", "default"),
-    [
-        (Annotated[int, Field(default=5)], 5),
-        (Annotated[int | None, Field(default=None)], None),
-        (Annotated[Color, Field(default=Color.RED)], Color.RED),
-        (Annotated[list[int], Field(default_factory=list)], []),
-    ],
-    ids=str,
-)
-def test_a_type_may_bring_a_default(tp: Any, default: Any) -> None:
-    make = input_type(tp).default
-    assert make is not None
-    assert make() == default
-
-
-@pytest.mark.parametrize("tp", [int, int | None, Annotated[int, Field(gt=3)]], ids=str)
-def test_most_types_bring_no_default(tp: Any) -> None:
-    assert input_type(tp).default is None
-
-
-def test_a_default_is_made_anew_each_time() -> None:
-    make: Any = input_type(Annotated[list[int], Field(default=[])]).default
-    make().append(1)
-    assert make() == []
 
 
 def test_the_interpreters_limit_on_digits_is_the_one_the_tests_assume() -> None:

@@ -7,6 +7,7 @@ tried here from a corpus and from Hypothesis, through the router, as on a server
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from enum import Enum
 from typing import Annotated, Any, Literal
@@ -28,7 +29,8 @@ from websocket_kit import (
 )
 from websocket_kit.testing import HandshakeRejected, connect, run
 
-MIB = 1_048_576
+pytestmark = pytest.mark.hostile
+INPUTS = "hostile inputs"  # a message counts as often as it is read: once as each type
 
 
 class Join(BaseModel):
@@ -126,21 +128,29 @@ async def receive_all(messages: Sequence[str | bytes]) -> list[object]:
 @pytest.mark.parametrize("name", CORPUS)
 @pytest.mark.parametrize("event_loop", ["asyncio", "trio"])
 def test_a_hostile_message_is_a_value_or_an_error_of_ours(
-    name: str, event_loop: Literal["asyncio", "trio"]
+    name: str, event_loop: Literal["asyncio", "trio"], tried: Counter[str]
 ) -> None:
     text = CORPUS[name]
     messages: list[str | bytes] = [text, text.encode("utf-8", "surrogatepass")]
-    assert len(run(receive_all, messages, backend=event_loop)) == 2 * len(TYPES)
+    outcomes = run(receive_all, messages, backend=event_loop)
+    tried[INPUTS] += len(outcomes)
+    assert len(outcomes) == 2 * len(TYPES)
 
 
 @pytest.mark.parametrize("name", BINARY)
-def test_hostile_bytes_are_a_value_or_an_error_of_ours(name: str) -> None:
-    assert len(run(receive_all, [BINARY[name]])) == len(TYPES)
+def test_hostile_bytes_are_a_value_or_an_error_of_ours(name: str, tried: Counter[str]) -> None:
+    outcomes = run(receive_all, [BINARY[name]])
+    tried[INPUTS] += len(outcomes)
+    assert len(outcomes) == len(TYPES)
 
 
-@given(st.lists(st.text() | st.binary(), min_size=1, max_size=5))
-def test_any_message_is_a_value_or_an_error_of_ours(messages: list[str | bytes]) -> None:
-    assert len(run(receive_all, messages)) == len(messages) * len(TYPES)
+@given(messages=st.lists(st.text() | st.binary(), min_size=1, max_size=5))
+def test_any_message_is_a_value_or_an_error_of_ours(
+    messages: list[str | bytes], tried: Counter[str]
+) -> None:
+    outcomes = run(receive_all, messages)
+    tried[INPUTS] += len(outcomes)
+    assert len(outcomes) == len(messages) * len(TYPES)
 
 
 # -------------------------------------------------------------------------------- the handshake
@@ -197,12 +207,19 @@ HOSTILE_PATHS = {
 
 
 @pytest.mark.parametrize("path", HOSTILE_PATHS, ids=lambda path: path[:40])
-def test_a_hostile_path_is_served_or_refused(path: str) -> None:
+def test_a_hostile_path_is_served_or_refused(path: str, tried: Counter[str]) -> None:
+    tried[INPUTS] += 1
     assert run(outcome, path, NO_HEADERS) == HOSTILE_PATHS[path]
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(codec="ascii")))
-def test_any_path_and_query_are_served_or_refused(path: str, query: str) -> None:
+@given(
+    path=st.text(st.characters(exclude_categories=["Cs"])),
+    query=st.text(st.characters(codec="ascii")),
+)
+def test_any_path_and_query_are_served_or_refused(
+    path: str, query: str, tried: Counter[str]
+) -> None:
+    tried[INPUTS] += 2
     path = path.replace("?", "")
     assert run(outcome, f"/{path}?{query}", NO_HEADERS) in {1000, 400, 404}
     assert run(outcome, f"/a/1?count={query}", NO_HEADERS) in {1000, 400}
@@ -212,8 +229,14 @@ def test_any_path_and_query_are_served_or_refused(path: str, query: str) -> None
 header_values = st.lists(st.integers(32, 126) | st.integers(128, 255), max_size=50).map(bytes)
 
 
-@given(st.lists(st.tuples(st.sampled_from([b"x-token", b"origin", b"cookie"]), header_values)))
-def test_any_headers_are_served_or_refused(headers: list[tuple[bytes, bytes]]) -> None:
+names = st.sampled_from([b"x-token", b"origin", b"cookie"])
+
+
+@given(headers=st.lists(st.tuples(names, header_values)))
+def test_any_headers_are_served_or_refused(
+    headers: list[tuple[bytes, bytes]], tried: Counter[str]
+) -> None:
+    tried[INPUTS] += 1
     assert run(outcome, "/a/1", headers) in {1000, 400, 403}
 
 
@@ -222,8 +245,11 @@ def test_any_headers_are_served_or_refused(headers: list[tuple[bytes, bytes]]) -
 codes = st.integers(-1, 70_000) | st.sampled_from([1000, 1005, 1006, 1015, 3000, 4999])
 
 
-@given(codes, st.text())
-def test_any_close_is_legal_or_refused_at_the_call(code: int, reason: str) -> None:
+@given(code=codes, reason=st.text())
+def test_any_close_is_legal_or_refused_at_the_call(
+    code: int, reason: str, tried: Counter[str]
+) -> None:
+    tried[INPUTS] += 1
     legal = code in range(1000, 1004) or code in range(1007, 1015) or code in range(3000, 5000)
 
     async def close(ws: WebSocket) -> None:
@@ -248,13 +274,15 @@ def test_any_close_is_legal_or_refused_at_the_call(code: int, reason: str) -> No
     run(main)
 
 
-names = st.text(max_size=20)
+texts = st.text(max_size=20)
 
 
-@given(names, names, st.text(max_size=20) | st.just("chat"), st.integers(0, 1_000))
+@given(name=texts, value=texts, subprotocol=texts | st.just("chat"), status=st.integers(0, 1_000))
 def test_any_header_and_subprotocol_is_legal_or_refused_at_the_call(
-    name: str, value: str, subprotocol: str, status: int
+    name: str, value: str, subprotocol: str, status: int, tried: Counter[str]
 ) -> None:
+    tried[INPUTS] += 1
+
     async def answer(ws: WebSocket) -> None:
         try:
             await ws.accept(subprotocol, [(name, value)])
@@ -333,8 +361,13 @@ HANDLERS: list[tuple[Any, int]] = [
 @pytest.mark.parametrize(("handler", "seen"), HANDLERS)
 @pytest.mark.parametrize("own_page", [True, False])
 def test_a_secret_is_neither_on_the_wire_nor_in_a_log_line(
-    handler: Any, seen: int, own_page: bool, caplog: pytest.LogCaptureFixture
+    handler: Any,
+    seen: int,
+    own_page: bool,
+    caplog: pytest.LogCaptureFixture,
+    tried: Counter[str],
 ) -> None:
+    tried[INPUTS] += 1
     caplog.set_level(logging.DEBUG)
     router = WebSocketRouter()
     router.websocket("/rooms/{room}")(_with_room(handler))
@@ -382,8 +415,11 @@ def _with_room(handler: Any) -> Any:
 # ---------------------------------------------------------------------------------- the reason
 
 
-@given(st.text())
-def test_whatever_reason_a_peer_gives_it_is_one_line_of_an_error(reason: str) -> None:
+@given(reason=st.text())
+def test_whatever_reason_a_peer_gives_it_is_one_line_of_an_error(
+    reason: str, tried: Counter[str]
+) -> None:
+    tried[INPUTS] += 1
     seen: list[WebSocketDisconnectError] = []
 
     async def listen(ws: WebSocket) -> None:

@@ -2,13 +2,13 @@
 
 A model of forty lines says what may come of each step: a value or one of the library's errors.
 Whatever the steps, no message is lost or reordered, and the server never sees what ASGI forbids.
-CI takes 20,000 steps at least: `pytest tests/test_state_machine.py --hypothesis-profile=thorough`;
-`-rP` says how many, and `--hypothesis-profile=long` takes a hundred times as many.
+CI takes 20,000 steps at least: `pytest tests/test_state_machine.py --hypothesis-profile=thorough`,
+whose last lines say how many. `--hypothesis-profile=long` takes a hundred times as many.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -33,6 +33,7 @@ from websocket_kit.testing import run
 from websocket_kit.testing._profiles import PROFILES, ServerName, make_scope
 from websocket_kit.testing._server import Server
 
+STEPS = "steps of the state machine"
 SHORTEST = 25  # steps of a script
 LIMIT_BYTES = 64
 PATIENCE = 7.0  # virtual seconds: longer than the five that a close may take
@@ -267,21 +268,20 @@ async def play(server_name: ServerName, script: list[Step]) -> None:
     assert server.end or server.rejection or connection.failed_send
 
 
+@pytest.mark.hostile
 @pytest.mark.parametrize("event_loop", ["asyncio", "trio"])
 @pytest.mark.parametrize("server", PROFILES)
 def test_whatever_the_steps_the_outcome_is_a_value_or_an_error_of_ours(
-    server: ServerName, event_loop: Literal["asyncio", "trio"]
+    server: ServerName, event_loop: Literal["asyncio", "trio"], tried: Counter[str]
 ) -> None:
-    taken = 0
+    before = tried[STEPS]
 
     @settings(suppress_health_check=[HealthCheck.too_slow])
     @given(scripts, st.lists(talks | ends, max_size=5))
     def play_any(script: list[Step], unaccepted: list[Step]) -> None:
-        nonlocal taken
-        taken += len(script)
+        tried[STEPS] += len(script)
         run(play, server, [("accept", None), *script], backend=event_loop)
         run(play, server, unaccepted, backend=event_loop)
 
     play_any()
-    print(f"{taken} steps")
-    assert taken >= settings().max_examples * SHORTEST
+    assert tried[STEPS] - before >= settings().max_examples * SHORTEST

@@ -1,4 +1,4 @@
-"""Messages to Python values and back. The only module that validates with pydantic.
+"""Messages to Python values and back, by pydantic where they are JSON.
 
 Scalars have a strict text form of their own, so that ``int`` means digits and nothing else;
 everything else is JSON, parsed and validated by pydantic in one go. Whatever a peer sends, the
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -21,19 +21,17 @@ from typing import (
     Any,
     ClassVar,
     Literal,
-    NamedTuple,
     NewType,
     Protocol,
     TypeAlias,
     TypeVar,
-    Union,
     cast,
     get_args,
     get_origin,
 )
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from pydantic_core import (
     ErrorDetails,
@@ -156,9 +154,9 @@ def _make_cast(tp: Any) -> Cast:
         return _guard(tp, scalar)
     read = _scalar_below(plain)
     if read is not None:
-        validate = _adapter(tp).validator.validate_python
+        validate = type_adapter(tp).validator.validate_python
         return _guard(tp, lambda message: validate(read(message)))
-    return _json_cast(tp, _adapter(tp).validator.validate_json)
+    return _json_cast(tp, type_adapter(tp).validator.validate_json)
 
 
 def _guard(tp: Any, read: Cast) -> Cast:
@@ -380,23 +378,29 @@ def _scalar_below(tp: Any) -> Cast | None:
 
 def _read_one_of(members: tuple[Any, ...]) -> Cast | None:
     """How to read one of some values, if all are of one scalar; enum members go by their values."""
-    kinds: set[type] = {type(_value(member)) for member in members}
+    kinds: set[type] = {type(value_of(member)) for member in members}
     read = _SCALARS.get(kinds.pop()) if len(kinds) == 1 else None
     if read is None:
         return None
 
     def read_member(message: Message) -> Any:
         value = read(message)
-        return next((member for member in members if _value(member) == value), value)
+        return next((member for member in members if value_of(member) == value), value)
 
     return read_member
 
 
-def _value(member: Any) -> Any:
+def value_of(member: Any) -> Any:
+    """What an enum member stands for; any other value is itself."""
     return member.value if isinstance(member, Enum) else member
 
 
-def _adapter(tp: Any) -> TypeAdapter[Any]:
+def type_adapter(tp: Any) -> TypeAdapter[Any]:
+    """What pydantic validates and serialises a type with.
+
+    Raises:
+        TypeError: pydantic can't validate the type.
+    """
     try:
         adapter = _new_adapter(tp)
         # Where a type refers to one that isn't defined, this is what finds out; else it is nothing.
@@ -437,10 +441,10 @@ def encoder(tp: Any) -> Encode:
 
 
 def _make_encode(tp: Any) -> Encode:
-    adapter = _adapter(tp)
+    adapter = type_adapter(tp)
     # A union looks for the member that a value is of; where each is serialised as if it stood
     # alone, the value's class tells in half the time.
-    members = {part: _adapter(part).serializer for part in _plain_members(adapter.core_schema)}
+    members = {part: type_adapter(part).serializer for part in _plain_members(adapter.core_schema)}
 
     def serializer_for(kind: type) -> SchemaSerializer:
         _refuse_iterator(kind)
@@ -652,78 +656,3 @@ def _cannot_send(name: str, inside: str = "") -> TypeError:
 
 def _article(name: str) -> str:
     return "an" if name[:1].lower() in "aeiou" else "a"
-
-
-# ---------------------------------------------------------------------------------- inputs
-
-
-class InputType(NamedTuple):
-    """How an input of some type is read.
-
-    Attributes:
-        cast: Casts a text, or a list or dict of texts; raises one of ``BAD_VALUE``.
-        default: Makes the default that the type itself has, as ``Field(default=5)`` in Annotated
-            sets it; None: it has none.
-    """
-
-    cast: Callable[[Any], Any]
-    default: Callable[[], Any] | None
-
-
-def input_type(tp: Any) -> InputType:
-    """How to read a handshake input.
-
-    Text is read as pydantic does leniently (``yes`` is true), and unions from left to right, so
-    that ``int | str`` gives an int where it can.
-
-    Raises:
-        TypeError: pydantic can't validate the type.
-    """
-    validator: Any = _adapter(_from_text(tp)).validator
-    has_default = validator.get_default_value() is not None
-    return InputType(
-        validator.validate_python,
-        # Made anew each time: it may be mutable, or a default_factory's.
-        (lambda: validator.get_default_value().value) if has_default else None,
-    )
-
-
-def _from_text(tp: Any) -> Any:
-    """The same type, made to be read from text: pydantic alone keeps ``"5"`` for ``int | str``."""
-    tp = unwrap(tp)
-    origin: Any = get_origin(tp)
-    args = get_args(tp)
-    if origin is Annotated:
-        return Annotated[(_from_text(args[0]), *args[1:])]
-    if origin is Literal:
-        return _by_text(tp, args)
-    if isinstance(tp, type) and origin is None and issubclass(tp, Enum):
-        return _by_text(tp, tp)
-    if origin is Union or origin is types.UnionType:
-        members = [_from_text(arg) for arg in args if arg is not type(None)]
-        union = members[0]
-        if len(members) > 1:
-            from pydantic import Field  # noqa: PLC0415 - rarely needed, and 15 ms of an import
-
-            union = Annotated[union_of(members), Field(union_mode="left_to_right")]
-        return union if len(members) == len(args) else union_of([union, None])
-    if args and isinstance(origin, type):
-        generic: Any = origin
-        return generic[tuple(arg if arg is ... else _from_text(arg) for arg in args)]
-    return tp
-
-
-def union_of(members: Iterable[Any]) -> Any:
-    """The union of some types."""
-    return Union[tuple(members)]  # noqa: UP007 - X | Y is for types that stand in the code
-
-
-def _by_text(tp: Any, values: Iterable[Any]) -> Any:
-    """A closed set of values, found by how they are written."""
-    written = {_as_text(_value(value)): value for value in values}
-    return Annotated[tp, BeforeValidator(lambda text: written.get(text, text))]
-
-
-def _as_text(value: Any) -> str:
-    text = encode(value)
-    return text if isinstance(text, str) else text.decode()

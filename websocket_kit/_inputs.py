@@ -31,7 +31,8 @@ from starlette.convertors import (
 from starlette.requests import HTTPConnection, cookie_parser
 from typing_extensions import is_typeddict
 
-from ._casting import BAD_VALUE, InputType, input_type, list_errors, unwrap
+from ._casting import BAD_VALUE, list_errors, unwrap
+from ._input_types import InputType, input_type
 from ._signature import MISSING, Header, Parameter, Query, Signature, read_annotations
 from .errors import InvalidRouteError, type_name
 

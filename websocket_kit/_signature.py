@@ -27,8 +27,9 @@ from typing import (
 
 from starlette.websockets import WebSocket as StarletteWebSocket
 
-from ._casting import union_of, unwrap
+from ._casting import unwrap
 from ._channel import MessageTypes
+from ._input_types import union_of
 from .connection import WebSocket
 from .errors import InvalidRouteError, type_name
 

@@ -124,6 +124,18 @@ TABLE: list[Row] = [
         "The server refuses an Origin that is no URL itself.",
     ),
     Row(
+        "test_an_origin_that_one_of_two_hosts_matches_is_refused",
+        (*_WSPROTO, "gunicorn", "h2corn"),
+        400,
+        "The server refuses two Host headers itself.",
+    ),
+    Row(
+        "test_an_origin_that_one_of_two_hosts_matches_is_refused[second]",
+        ("daphne",),
+        400,
+        "The server joins two Host headers with a comma, and refuses what ends with no port then.",
+    ),
+    Row(
         "test_http_on_a_websocket_path_is_answered_with_426",
         ("h2corn",),
         500,
