@@ -171,6 +171,24 @@ async def test_an_app_behind_routers_keeps_and_gives_up_likewise() -> None:
     assert server.sent[-1]["type"] == "websocket.close"
 
 
+class CoroutineFuture(asyncio.Future[Event]):
+    """A future that is a coroutine too, as h2corn's is: it can't be waited for by asyncio.wait."""
+
+    def __init__(self, event: Event) -> None:
+        super().__init__()
+        self.set_result(event)
+
+    def close(self) -> None: ...
+    def send(self, value: object) -> None: ...
+    def throw(self, error: object) -> None: ...
+
+
+@on_asyncio
+async def test_a_future_that_is_a_coroutine_too_is_awaited_as_it_is() -> None:
+    receive = KeptReceive(deque([CoroutineFuture(text("one"))]).popleft)
+    assert await receive() == text("one")
+
+
 @on_asyncio
 async def test_what_a_server_raises_comes_out_once() -> None:
     server = Granian(2)
