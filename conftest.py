@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
+import gc
 import importlib.util
 import re
 import signal
@@ -46,6 +48,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAMES",
         help='real servers to run tests/servers/cases on, with commas between, or "all"',
     )
+
+
+def pytest_collection_finish() -> None:
+    """Let no collection of garbage look at all tests again: there are thousands."""
+    gc.freeze()
 
 
 def _run_in_order(example: Example) -> None:
@@ -92,7 +99,7 @@ pytest_collect_file = Sybil(
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server that says when it listens."""
+    """A uvicorn server that says when it listens, and stops as soon as it is told to."""
 
     def __init__(self, app: ASGIApp, root_path: str) -> None:
         """Configure it for a test: quiet, and done waiting for open connections in a second."""
@@ -106,11 +113,20 @@ class _Server(uvicorn.Server):
             )
         )
         self.listening = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._told_to_stop = asyncio.Event()
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then tell the thread that waits for it."""
-        await super().startup(sockets)
+    async def main_loop(self) -> None:
+        """Tell the thread that waits for it; uvicorn's own then looks ten times a second."""
+        self._loop = asyncio.get_running_loop()
+        await self.on_tick(0)
         self.listening.set()
+        await self._told_to_stop.wait()
+
+    def stop(self) -> None:
+        """Stop, as another thread wants."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._told_to_stop.set)
 
 
 @contextlib.contextmanager
@@ -124,7 +140,7 @@ def _on_uvicorn(app: ASGIApp, *, root_path: str = "") -> Generator[int]:
         port: int = listener.getsockname()[1]
         yield port
     finally:
-        server.should_exit = True
+        server.stop()
         thread.join(timeout=5)
         listener.close()
         assert not thread.is_alive(), "uvicorn does not stop"

@@ -594,8 +594,8 @@ def test_a_discriminator_given_twice_is_the_last_one() -> None:
     assert error.errors[0]["loc"][0] == "join"
 
 
-def test_200_000_wrong_items_are_20_errors() -> None:
-    error = cast_error(list[int], "[" + ",".join(['"x"'] * 200_000) + "]")
+def test_20_000_wrong_items_are_20_errors() -> None:
+    error = cast_error(list[int], "[" + ",".join(['"x"'] * 20_000) + "]")
     assert len(error.errors) == 20
     assert [problem["loc"] for problem in error.errors] == [(index,) for index in range(20)]
     assert len(str(error)) < 200

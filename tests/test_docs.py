@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ from websocket_kit.testing import Peer, backend, connect, lifespan, run
 from websocket_kit.testing._profiles import Profile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import ModuleType
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -115,23 +116,43 @@ RUNNERS = {
 }
 
 
-@pytest.mark.parametrize("name", RUNNERS)
-def test_an_example_passes_under_its_runner_in_virtual_time(name: str, tmp_path: Path) -> None:
+def start_runner(name: str, folder: Path) -> subprocess.Popen[str]:
     examples = DOCS / "examples" / "testing"
-    shutil.copy(examples / f"{name}.py", tmp_path / f"test_{name}.py")
+    shutil.copy(examples / f"{name}.py", folder / f"test_{name}.py")
     conftest = examples / f"{name}_conftest.py"
     if conftest.exists():
-        shutil.copy(conftest, tmp_path / "conftest.py")
-    ran = subprocess.run(
+        shutil.copy(conftest, folder / "conftest.py")
+    return subprocess.Popen(
         [sys.executable, "-m", "pytest", "-Werror", *RUNNERS[name]],
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        timeout=30,  # and in each a handler takes a minute to answer
-        check=False,
     )
-    assert re.search(r"== \d passed in", ran.stdout), ran.stdout
+
+
+@pytest.fixture(scope="module")
+def runners(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, subprocess.Popen[str]]]:
+    """All of them at once: each takes a second, mostly to start."""
+    with ExitStack() as at_the_end:
+        processes: dict[str, subprocess.Popen[str]] = {}
+        for name in RUNNERS:
+            process = start_runner(name, tmp_path_factory.mktemp(name))
+            processes[name] = at_the_end.enter_context(process)
+            at_the_end.callback(process.kill)
+        yield processes
+
+
+@pytest.mark.parametrize("name", RUNNERS)
+def test_an_example_passes_under_its_runner_in_virtual_time(
+    name: str, runners: dict[str, subprocess.Popen[str]]
+) -> None:
+    # In each a handler takes a minute to answer.
+    output, _ = runners[name].communicate(timeout=30)
+    assert re.search(r"== \d passed in", output), output
 
 
 # ------------------------------------------------------------------------------- the reference

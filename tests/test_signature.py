@@ -11,7 +11,7 @@ import pytest
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
-from websocket_kit import WebSocket
+from websocket_kit import WebSocket, endpoint
 from websocket_kit._signature import (
     MISSING,
     Cookie,
@@ -452,6 +452,17 @@ def test_starlettes_websocket_is_told_from_ours() -> None:
     assert refusal(their_socket) == (
         "handler 'their_socket': the first parameter, 'ws', is Starlette's WebSocket; the WebSocket"
         " comes first: 'ws: WebSocket', imported from websocket_kit"
+    )
+
+
+@endpoint
+async def for_starlette(ws: WebSocket) -> None: ...
+
+
+def test_an_endpoint_for_starlette_is_refused_under_a_router() -> None:
+    assert refusal(for_starlette) == (
+        "handler 'for_starlette' is under @endpoint, which is for routes of Starlette and FastAPI:"
+        " leave @endpoint out"
     )
 
 

@@ -191,6 +191,14 @@ def read_signature(handler: Handler, names: Mapping[str, Any]) -> Signature:
     first = next(iter(parameters), None)
     if first is not None and first.kind is inspect.Parameter.KEYWORD_ONLY:
         first = None  # a route gives the WebSocket by position
+    # What @endpoint makes asks for Starlette's WebSocket, and the function in it for ours.
+    asked = None if first is None else first.annotation
+    if first is not None and is_starlettes(asked) and asked is not hints.get(first.name):
+        msg = (
+            f"handler {name!r} is under @endpoint, which is for routes of Starlette and FastAPI:"
+            " leave @endpoint out"
+        )
+        raise InvalidRouteError(msg)
     receives, sends = message_types(name, first, hints)
     inputs = [_read_parameter(name, parameter, hints, declared) for parameter in parameters[1:]]
     unknown = declared.keys() - filled - {parameter.name for parameter in inputs}

@@ -247,7 +247,10 @@ async def reject(ws: Socket) -> None:
         note(
             ws,
             "after",
-            calls=[await outcome(call) for call in (ws.receive(), ws.receive(), ws.send("x"))],
+            calls=[
+                await outcome(call)
+                for call in (ws.receive(), ws.receive(), ws.send("x"), ws.accept(), ws.reject())
+            ],
         )
 
 

@@ -136,6 +136,18 @@ TABLE: list[Row] = [
         "The server joins two Host headers with a comma, and refuses what ends with no port then.",
     ),
     Row(
+        "test_two_origins_are_refused_though_one_is_the_servers_own",
+        ("uvicorn",),
+        400,
+        "The server refuses two Origin headers itself.",
+    ),
+    Row(
+        "test_two_origins_are_refused_though_one_is_the_servers_own[first]",
+        ("daphne",),
+        400,
+        "The server joins two Origin headers with a comma, and refuses what is no URL then.",
+    ),
+    Row(
         "test_http_on_a_websocket_path_is_answered_with_426",
         ("h2corn",),
         500,
@@ -355,6 +367,20 @@ TABLE: list[Row] = [
         ("hypercorn-trio",),
         False,
         "The server answers such data with an HTTP response beside the refusal, and the error that"
+        " this is ends the whole process. Nothing above the server can help.",
+    ),
+    Row(
+        "test_data_before_a_handshake_is_accepted_leaves_no_handler_behind",
+        ("hypercorn-asyncio",),
+        "waits on",
+        "The server answers such data with HTTP 400 and forgets the handler: it takes what is sent,"
+        " and receive waits for ever, whether or not the peer goes. Set receive_timeout.",
+    ),
+    Row(
+        "test_data_before_a_handshake_is_accepted_leaves_no_handler_behind",
+        ("hypercorn-trio",),
+        "the server is gone",
+        "The server answers such data with HTTP 400 beside the app's answer, and the error that"
         " this is ends the whole process. Nothing above the server can help.",
     ),
     Row(

@@ -108,7 +108,7 @@ def test_every_call_after_a_rejection_is_an_error_at_once(server: Server, same: 
     story = server.story()
     with server.open("/router/reject?status=403", story) as peer:
         calls = story.wait("after")["calls"]
-        same((peer.status, calls), (403, ["WebSocketHandshakeError"] * 3))
+        same((peer.status, calls), (403, ["WebSocketHandshakeError"] * 5))
 
 
 @pytest.mark.rule(7)
@@ -165,6 +165,19 @@ def test_an_origin_that_one_of_two_hosts_matches_is_refused(
     hosts = ["evil.example", own] if matching == "first" else [own, "evil.example"]
     headers = [("Origin", "http://evil.example"), ("Host", hosts[1])]
     with server.open("/router/echo", server.story(), headers=headers, host=hosts[0]) as peer:
+        same(peer.status, 403)
+
+
+@pytest.mark.rule(8)
+@pytest.mark.parametrize("own", ["first", "second"])
+def test_two_origins_are_refused_though_one_is_the_servers_own(
+    server: Server, same: Same, own: str
+) -> None:
+    origins = [f"http://127.0.0.1:{server.port}", "http://evil.example"]
+    if own == "second":
+        origins.reverse()
+    headers = [("Origin", origin) for origin in origins]
+    with server.open("/router/echo", server.story(), headers=headers) as peer:
         same(peer.status, 403)
 
 

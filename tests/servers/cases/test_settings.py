@@ -13,6 +13,7 @@ from tests.servers.launch import KINDS, Server, eventually
 
 if TYPE_CHECKING:
     from tests.servers.conftest import Measured, Same, Together
+    from tests.servers.launch import Story
 
 # Pings are a second apart, and a pong has a second to come.
 LONGEST = 15.0
@@ -45,12 +46,27 @@ def set_otherwise(shared: Server) -> Found:
             began = story.wait("open")["at"]
             ended = eventually(lambda: story.all("ended"), LONGEST)
         seconds = (ended[0]["at"] if ended else time.monotonic()) - began
-        with server.ask("/nowhere") as peer, suppress(OSError):
-            peer.send(wire.text("let me in"))
-            peer.answer()
-            peer.end()
-        unharmed = not eventually(lambda: not server.answers(), timeout=0.5)
+        unharmed = not brings_down(server, "/nowhere", server.story())
         return Found(answer, ended[0]["how"] if ended else "waits on", seconds, unharmed)
+
+
+def brings_down(server: Server, path: str, story: Story) -> bool:
+    """Send a message before the handshake is answered, and go; whether the server goes too."""
+    with server.ask(path, story) as peer, suppress(OSError):
+        peer.send(wire.text("let me in"))
+        peer.answer()
+        peer.wait_at_most(1)
+        peer.end()
+    return eventually(lambda: not server.answers(), timeout=0.5)
+
+
+def send_early(shared: Server) -> str:
+    """What becomes of the handler of a peer that did not wait to be let in."""
+    with Server(shared.name) as server:
+        story = server.story()
+        if brings_down(server, "/router/receive", story):
+            return "the server is gone"
+        return "ended" if eventually(lambda: story.all("ended"), 2) else "waits on"
 
 
 @pytest.mark.rule(13)
@@ -64,6 +80,12 @@ def test_data_before_a_handshake_is_refused_harms_nobody_else(
     server: Server, same: Same, together: Together
 ) -> None:
     same(together(set_otherwise).unharmed, True)
+
+
+def test_data_before_a_handshake_is_accepted_leaves_no_handler_behind(
+    server: Server, same: Same, together: Together
+) -> None:
+    same(together(send_early), "ended")
 
 
 @pytest.mark.rule(2, 16)
