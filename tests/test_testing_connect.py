@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 import pytest
 from anyio import CancelScope, create_task_group, current_time, sleep, sleep_forever
+from fastapi import FastAPI
 from starlette import websockets
 from starlette.websockets import WebSocket as StarletteWebSocket
 from starlette.websockets import WebSocketDisconnect
@@ -24,7 +25,9 @@ from websocket_kit import (
     WebSocketHandshakeError,
     WebSocketReject,
     WebSocketRouter,
+    websocket,
 )
+from websocket_kit.starlette import endpoint
 from websocket_kit.testing import HandshakeRejected, LeftOver, Peer, WaitTimeout, connect
 
 pytestmark = pytest.mark.anyio
@@ -518,6 +521,108 @@ async def test_what_a_router_absorbs_is_no_failure(
         if message is not None:
             await peer.send(message)
         await peer.expect_close(code, timeout=6)
+
+
+# --------------------------------------------------------------- another connection's disconnect
+
+members: list[WebSocket] = []
+
+
+async def tell_everyone(ws: WebSocket) -> None:
+    async with ws:
+        members.append(ws)
+        try:
+            async for message in ws:
+                for member in members:
+                    await member.send(message)
+        finally:
+            members.remove(ws)
+
+
+async def tell_everyone_at_once(ws: WebSocket) -> None:
+    async with ws:
+        members.append(ws)
+        try:
+            async for message in ws:
+                async with create_task_group() as tasks:
+                    for member in members:
+                        tasks.start_soon(member.send, message)
+        finally:
+            members.remove(ws)
+
+
+async def tell_everyone_without_a_with(ws: WebSocket) -> None:
+    await ws.accept()
+    members.append(ws)
+    try:
+        async for message in ws:
+            for member in members:
+                await member.send(message)
+    finally:
+        members.remove(ws)
+
+
+async def tell_everyone_but_the_lost(ws: WebSocket) -> None:
+    with suppress(WebSocketDisconnectError):
+        await tell_everyone(ws)
+
+
+def in_fastapi(handler: Any) -> FastAPI:
+    app = FastAPI()
+    app.add_api_websocket_route("/", endpoint(handler))
+    return app
+
+
+ANOTHERS = (
+    "This is another connection's disconnect: the handler's own peer had not left. Who sends on"
+    " behalf of others catches WebSocketDisconnectError."
+)
+TELLERS: dict[str, Any] = {
+    "bare": tell_everyone,
+    "route": websocket("/")(tell_everyone),
+    "router": WebSocketRouter(routes=[websocket("/")(tell_everyone)]),
+    "endpoint": in_fastapi(tell_everyone),
+    "task group": websocket("/")(tell_everyone_at_once),
+    "without async with": websocket("/")(tell_everyone_without_a_with),
+    "bare, without async with": tell_everyone_without_a_with,
+}
+
+
+@pytest.mark.parametrize("target", TELLERS.values(), ids=TELLERS)
+async def test_another_connections_disconnect_that_ends_a_handler_is_a_crash(target: Any) -> None:
+    async with connect(target) as bob:
+        with pytest.raises(WebSocketDisconnectError) as caught:
+            async with connect(target) as ada:
+                bob.fail_send(OSError("planted"))
+                await ada.send("hi")
+                await ada.finished()
+                assert ada.close_info == CloseInfo(1011, "", "server")
+                assert "crashed with" in repr(ada)
+        assert caught.value.__notes__ == [ANOTHERS]
+
+
+async def test_another_connections_disconnect_comes_out_of_the_next_receive() -> None:
+    async with connect(TELLERS["route"]) as bob, connect(TELLERS["route"]) as ada:
+        bob.fail_send(OSError("planted"))
+        await ada.send("hi")
+        with pytest.raises(WebSocketDisconnectError, match="cannot send: the peer has left"):
+            await ada.receive()
+
+
+async def test_another_connections_disconnect_after_the_peer_left_is_absorbed() -> None:
+    async with connect(TELLERS["route"]) as bob, connect(TELLERS["route"]) as ada:
+        bob.fail_send(OSError("planted"))
+        await ada.send("hi")
+        ada.drop()
+
+
+async def test_another_connections_disconnect_that_the_app_catches_is_its_own_affair() -> None:
+    async with connect(TELLERS["route"]) as bob:
+        async with connect(websocket("/")(tell_everyone_but_the_lost)) as ada:
+            bob.fail_send(OSError("planted"))
+            await ada.send("hi")
+            await ada.expect_close(1011)
+        assert repr(ada) == "<Peer of '/': handler finished>"
 
 
 # -------------------------------------------------------------------------------------- leaving

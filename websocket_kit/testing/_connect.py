@@ -152,6 +152,11 @@ def _make_scope(
     )
 
 
+# What a test is told of a disconnect that ended a handler whose own peer had not left.
+_ANOTHERS = (
+    "This is another connection's disconnect: the handler's own peer had not left. Who sends on"
+    " behalf of others catches WebSocketDisconnectError."
+)
 # What may stand in a path or query as it is (RFC 3986, section 3.3), and the percent sign.
 _SAFE = "/?:@!$&'()*+,;=-._~%"
 # RFC 6455, section 4.1.
@@ -191,7 +196,7 @@ class _Connection(AbstractAsyncContextManager[Peer]):
         server.held = True
         app = self._app
         running = self._running = Running(lambda: app(server.scope, server.receive, server.send))
-        running.on_end(lambda: server.finish(crashed=running.error is not None))
+        running.on_end(self._finish)
         peer = self._peer = Peer(server, running, self._timeout, strict=self._strict)
         try:
             rejection = await peer._answered()
@@ -231,6 +236,14 @@ class _Connection(AbstractAsyncContextManager[Peer]):
             self._raise_what_is_wrong()
         elif self._peer._take_crash() is not None:
             error.add_note(f"Beside that, the handler {self._running}")
+
+    def _finish(self) -> None:
+        """Note that the handler has ended, and what of."""
+        running, server = self._running, self._server
+        server.finish(crashed=running.error is not None)
+        if running.error is None and (error := server.absorbed) is not None:
+            error.add_note(_ANOTHERS)
+            running.error = error
 
     async def _give_up(self, error: BaseException) -> None:
         """Cancel the handler, and wait for its clean-up, in a second at most."""
