@@ -472,8 +472,9 @@ class Peer:
         """Run a dialogue that is written down.
 
         A line each: ``> message`` sends it; ``< message`` expects it, as JSON where the line is
-        JSON; ``~ seconds`` expects nothing for so long; ``< close CODE [REASON]`` expects that.
-        Indentation, blank lines and lines that begin with ``#`` don't count.
+        JSON; ``~ seconds`` expects nothing for so long; ``< close CODE [REASON]`` expects that, and
+        ``> close [CODE [REASON]]`` closes from this end. A message of these very words goes by
+        ``send`` and ``expect``. Indentation, blank lines and lines that begin with ``#`` don't count.
 
         Args:
             script: The dialogue.
@@ -501,8 +502,10 @@ class Peer:
             await self.send(step.text)
         elif step.does == "silence":
             await self.expect_nothing(step.seconds)
-        elif step.does == "close":
+        elif step.does == "expect close":
             await self.expect_close(step.code, step.text)
+        elif step.does == "close":
+            await self.close(step.code, step.text or "")
         else:
             text = cast("str", step.text)
             message = await self._receive(UNSET, shorten(text))
