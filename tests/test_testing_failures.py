@@ -409,7 +409,7 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         wait_for_a_message,
         WaitTimeout,
         """
-        waited 1 s for a message of type str, and nothing came
+        waited 1 s for a message of type str, and nothing came (pass timeout= to wait longer)
         handler: running at here:0 in silent: await sleep_forever()
         transcript:
             0.000 > connect
@@ -432,7 +432,8 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         wait_for_a_close,
         WaitTimeout,
         """
-        waited 1 s for a close with code 1000 and reason 'done', and nothing came
+        waited 1 s for a close with code 1000 and reason 'done', and nothing came (pass timeout=
+              to wait longer)
         handler: running at here:0 in silent: await sleep_forever()
         transcript:
             0.000 > connect
@@ -443,7 +444,7 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         wait_for_the_end,
         WaitTimeout,
         """
-        waited 1 s for the handler's end, and nothing came
+        waited 1 s for the handler's end, and nothing came (pass timeout= to wait longer)
         handler: running at here:0 in silent: await sleep_forever()
         transcript:
             0.000 > connect
@@ -454,7 +455,7 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         wait_in_a_loop,
         WaitTimeout,
         """
-        waited 1 s for a message or the end, and nothing came
+        waited 1 s for a message or the end, and nothing came (pass timeout= to wait longer)
         handler: running at here:0 in silent: await sleep_forever()
         transcript:
             0.000 > connect
@@ -465,7 +466,8 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         wait_to_be_accepted,
         WaitTimeout,
         """
-        waited 1 s for the handler to answer the handshake, and nothing came
+        waited 1 s for the handler to answer the handshake, and nothing came (pass timeout= to
+              wait longer)
         handler: running at here:0 in undecided: await sleep_forever()
         transcript:
             0.000 > connect
@@ -475,7 +477,7 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         wait_to_be_cancelled,
         WaitTimeout,
         """
-        waited 1 s for the handler's end, and nothing came
+        waited 1 s for the handler's end, and nothing came (pass timeout= to wait longer)
         handler: running at here:0 in stubborn: await sleep(9)
         transcript:
             0.000 > connect
@@ -744,7 +746,8 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         expect_a_message_in_a_script,
         WaitTimeout,
         """
-        line 1 of the script, '< hello': waited 1 s for 'hello', and nothing came
+        line 1 of the script, '< hello': waited 1 s for 'hello', and nothing came (pass timeout=
+              to wait longer)
         handler: running at here:0 in silent: await sleep_forever()
         transcript:
             0.000 > connect
@@ -970,7 +973,7 @@ async def test_a_handler_that_does_not_receive_gives_this_text(
             await peer.send("two")
             await peer.send("three")
     assert without_lines(str(caught.value)) == (
-        "waited 1 s for the handler to receive, and nothing came\n"
+        "waited 1 s for the handler to receive, and nothing came (pass timeout= to wait longer)\n"
         "handler: running at here:0 in silent: await sleep_forever()\n"
         "transcript:\n"
         "    0.000 > connect\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Never, TypeAlias, cast
 
 from starlette.websockets import WebSocket as StarletteWebSocket
 
@@ -103,6 +103,7 @@ def _call_handler(
         given = _fill_in(name, known, inputs)
 
         async def call_starlettes(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["path_params"] = _NoPathParams()
             await handler(StarletteWebSocket(scope, receive, send), **given)
 
         return call_starlettes
@@ -112,6 +113,7 @@ def _call_handler(
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         __tracebackhide__ = True
+        scope["path_params"] = _NoPathParams()
         ws: WebSocket[Any, Any] = WebSocket.__new__(WebSocket)
         set_up(ws, scope, receive, send, types, _SETTINGS)
         try:
@@ -122,6 +124,17 @@ def _call_handler(
             await serve(ws, Service(name, _raiser(error)), Connections())
 
     return call
+
+
+class _NoPathParams(dict[str, Any]):
+    """What a bare handler finds as its path parameters."""
+
+    def __missing__(self, key: str) -> Never:
+        msg = (
+            f"no path parameter {key!r}: a bare handler has no route to take it from; connect to"
+            " its route, or to its app, with the path"
+        )
+        raise KeyError(msg)
 
 
 def _raiser(error: BaseException) -> Callable[[object], Coroutine[Any, Any, None]]:

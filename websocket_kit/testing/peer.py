@@ -261,7 +261,7 @@ class Peer:
         Args:
             expected: A value: the message, cast to its type, equals it. Or a type: it can be cast
                 to that. Or a compiled regular expression, of text or bytes: it is found in it. Or a
-                function: it returns something true of the message, a str or bytes.
+                function: it returns something true of the message as it came, a str or bytes.
             timeout: Seconds to wait.
 
         Returns:
@@ -272,7 +272,8 @@ class Peer:
             ExpectationFailed: Something else came. It is used up.
             WebSocketDisconnectError: The connection is over.
             WaitTimeout: None came in time.
-            Exception: The handler's own, if that is how it ended.
+            Exception: The handler's own, if that is how it ended. What the function raises, with
+                the message and the transcript in a note.
         """
         __tracebackhide__ = True
         what, check = make_check(expected)
@@ -282,6 +283,10 @@ class Peer:
             passed, result = check(message)
         except WebSocketCastError as error:
             passed, result, why = False, None, f" ({summary(error)})"
+        except Exception as error:
+            text = f"expected {what}, received {shorten(message)}; checking it raised this"
+            error.add_note(str(self._failure(text, expected, message)))
+            raise
         if not passed:
             why = why or difference(expected, message)
             text = f"expected {what}, received {shorten(message)}{why}"
@@ -548,6 +553,8 @@ class Peer:
             await calm_down()
         if not true():
             text = f"waited {seconds:g} s for {wanted}, and nothing came"
+            if cast("object", timeout) is ...:
+                text += " (pass timeout= to wait longer)"
             raise self._failure(text, wanted, _NOTHING, WaitTimeout)
 
     async def _meet_the_end(self, doing: str) -> None:
