@@ -42,6 +42,11 @@ async def echo(ws: WebSocket) -> None:
             await ws.send(message)
 
 
+async def greet_by_name(ws: WebSocket, name: str) -> None:
+    async with ws:
+        await ws.send(f"hello, {name}")
+
+
 async def crash(ws: WebSocket) -> None:
     async with ws:
         await ws.receive()
@@ -387,7 +392,9 @@ async def test_the_tests_own_failure_goes_before_the_handlers(error: Exception) 
             await peer.finished()
             raise AssertionError(MINE)
     (note,) = caught.value.__notes__
-    assert re.match(rf"Beside that, the handler crashed with {type(error).__name__}: .* at ", note)
+    assert re.match(
+        rf"Beside that, the handler of '/' crashed with {type(error).__name__}: .* at ", note
+    )
 
 
 async def test_the_handlers_exception_is_not_told_twice() -> None:
@@ -404,6 +411,37 @@ async def test_what_is_left_does_not_hide_the_tests_own_failure() -> None:
             await peer.send("unread")
             raise AssertionError(MINE)
     assert not isinstance(caught.value, LeftOver)
+
+
+async def test_what_is_left_of_several_connections_is_told_together() -> None:
+    route = websocket("/{name}")(greet_by_name)
+    with pytest.raises(LeftOver, match=r"^something is left of the connection to '/Bob\?x=1'") as e:
+        async with connect(route, "/Ada"), connect(route, "/Eve"), connect(route, "/Bob?x=1"):
+            pass
+    assert e.value.__notes__ == [
+        (
+            f"Beside that, something is left of the connection to '/{name}' (strict=False allows"
+            f" it):\n- 1 message of the handler's nobody read: 'hello, {name}'"
+        )
+        for name in ("Eve", "Ada")
+    ]
+
+
+async def test_after_a_failure_what_is_left_is_not_told() -> None:
+    with pytest.raises(AssertionError, match=MINE) as caught:
+        async with connect(greet_by_name, name="Ada"):
+            raise AssertionError(MINE)
+    assert not hasattr(caught.value, "__notes__")
+
+
+async def test_what_strict_false_allows_is_not_told_beside_another_connections() -> None:
+    with pytest.raises(LeftOver) as caught:
+        async with (
+            connect(greet_by_name, name="Ada", strict=False),
+            connect(greet_by_name, name="Bob"),
+        ):
+            pass
+    assert not hasattr(caught.value, "__notes__")
 
 
 async def test_after_a_failed_test_the_handler_is_seen_to_its_end() -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any
+from typing import Any, Never
 from urllib.parse import quote, unquote
 
 import anyio
@@ -18,10 +17,10 @@ from websocket_kit.closing import HeadersLike, encode_headers
 from websocket_kit.errors import shorten
 
 from ._profiles import PROFILES, Profile, ServerName, make_scope
-from ._running import LONGEST, Running, calm_down, where
+from ._running import LONGEST, Running, calm_down
 from ._server import IllegalEventError, Server
 from ._target import Target, as_app
-from .failures import HandshakeRejected
+from .failures import HandshakeRejected, LeftOver
 from .peer import Peer
 from .virtual_time import begin_wait
 
@@ -100,13 +99,14 @@ def connect(  # noqa: PLR0913 - its options are keywords
         msg = f"buffer is 0 or more messages, not {buffer}"
         raise ValueError(msg)
     names = sys._getframe(1).f_locals
-    app = as_app(target, {**(inputs or {}), **more_inputs}, names)
+    app = as_app(target, {**(inputs or {}), **more_inputs}, names, tuple(_OPTIONS))
     scope = _make_scope(
         PROFILES[server], path, encode_headers(headers), check_subprotocols(subprotocols), state
     )
     return _Connection(app, PROFILES[server], scope, check_timeout(timeout), buffer, strict=strict)
 
 
+_OPTIONS: dict[str, Any] = connect.__kwdefaults__ or {}
 _TYPES: dict[str, tuple[type, str]] = {
     "path": (str, "a string"),
     "state": (Mapping, "a mapping, as lifespan() gives it"),
@@ -189,6 +189,14 @@ class _Connection(AbstractAsyncContextManager[Peer]):
         self._strict = strict
         self._problems: list[str] = []
 
+    def __enter__(self) -> Never:
+        """Refuse: only ``async with`` can wait."""
+        msg = 'connect() is for "async with", not for "with"'
+        raise TypeError(msg)
+
+    def __exit__(self, *error: object) -> None:
+        """Never called; without it Python would not get to the other's text."""
+
     async def __aenter__(self) -> Peer:
         """Do the handshake."""
         __tracebackhide__ = True
@@ -235,7 +243,9 @@ class _Connection(AbstractAsyncContextManager[Peer]):
         if error is None:
             self._raise_what_is_wrong()
         elif self._peer._take_crash() is not None:
-            error.add_note(f"Beside that, the handler {self._running}")
+            error.add_note(f"Beside that, the handler of {self._peer._name} {self._running}")
+        elif isinstance(error, LeftOver) and self._strict and self._problems:
+            error.add_note(f"Beside that, {self._peer._list_left_over(self._problems)}")
 
     def _finish(self) -> None:
         """Note that the handler has ended, and what of."""
@@ -272,7 +282,9 @@ class _Connection(AbstractAsyncContextManager[Peer]):
             self._problems.append("the handler was cancelled, and not by its peer")
         tasks = running.leftover_tasks()
         if not running.cancelled:  # that is excused, with what it causes
-            self._problems += [f"a task it started goes on: {_describe(task)}" for task in tasks]
+            self._problems += [
+                f"a task it started goes on: {running.describe(task)}" for task in tasks
+            ]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -298,7 +310,3 @@ def _unread(messages: list[str | bytes]) -> list[str]:
     more = ", …" if len(messages) > MAX_SHOWN else ""
     count = "1 message" if len(messages) == 1 else f"{len(messages)} messages"
     return [f"{count} of the handler's nobody read: {shown}{more}"]
-
-
-def _describe(task: asyncio.Task[Any]) -> str:
-    return f"{task.get_name()!r}, {where(task.get_coro())}"

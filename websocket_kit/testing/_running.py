@@ -15,14 +15,17 @@ import traceback
 import weakref
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, TypeAlias, cast
 
 import anyio
 
 from websocket_kit.errors import cut
 
-Tasks: TypeAlias = weakref.WeakKeyDictionary[asyncio.Task[Any], None]  # a set that keeps its order
+# A line of code, and the module it is in.
+Line: TypeAlias = tuple[CodeType, int, str]
+# Where each task was started, in the order of that.
+Tasks: TypeAlias = weakref.WeakKeyDictionary[asyncio.Task[Any], list[Line]]
 
 # The tasks that the app of this context has started (asyncio; trio's can't outlive their nursery).
 _started: contextvars.ContextVar[Tasks | None] = contextvars.ContextVar(
@@ -104,6 +107,14 @@ class Running:
         """The tasks it has started and that go on (asyncio only)."""
         return [task for task in self._tasks if not task.done()]
 
+    def describe(self, task: asyncio.Task[Any]) -> str:
+        """One of these tasks: its name, and where it is, or, if that is a library's line, began."""
+        now = _lines(task.get_coro())
+        start = self._tasks[task]
+        if any(map(_is_own, start)) and not any(map(_is_own, now)):
+            return f"{task.get_name()!r}, started {_describe(start)}"
+        return f"{task.get_name()!r}, {_describe(now)}"
+
     def __str__(self) -> str:
         """What it is doing, or how it ended."""
         if self.error is not None:
@@ -112,7 +123,7 @@ class Running:
             return "cancelled"
         if self.done:
             return "finished"
-        return f"running {where(self._coroutine)}"
+        return f"running {_describe(_lines(self._coroutine))}"
 
 
 def summary(error: BaseException) -> str:
@@ -140,8 +151,18 @@ class _WatchingFactory:
         task = make(loop, coroutine, **options)
         tasks = _started.get()
         if tasks is not None:
-            tasks[task] = None
+            tasks[task] = _who_calls()
         return task
+
+
+def _who_calls() -> list[Line]:
+    """The lines that lead here, within this step of the event loop, innermost last."""
+    lines: list[Line] = []
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__") != "asyncio.events":
+        lines.append(_line(frame, frame.f_lineno))
+        frame = frame.f_back
+    return lines[::-1]
 
 
 def _make_task(loop: Any, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
@@ -196,48 +217,48 @@ _LIBRARIES = [
 _PLUMBING = {"websocket_kit", "anyio", "trio", "starlette"}
 
 
-def where(coroutine: Any) -> str:
-    """At which line a coroutine waits: the user's innermost, rather than a library's."""
-    frames = _frames(coroutine)
-    if not frames:
-        return "somewhere"  # of an awaitable that is no coroutine
-    return _describe([(frame, frame.f_lineno) for frame in frames])
-
-
 def _where_raised(error: BaseException) -> str:
-    return " " + _describe(list(traceback.walk_tb(error.__traceback__)))
+    return " " + _describe([_line(*each) for each in traceback.walk_tb(error.__traceback__)])
 
 
-def _describe(lines: list[tuple[FrameType, int]]) -> str:
-    own = [(frame, line) for frame, line in lines if not _is_library(frame)]
+def _line(frame: FrameType, line: int) -> Line:
+    return frame.f_code, line, str(frame.f_globals.get("__name__"))
+
+
+def _describe(lines: list[Line]) -> str:
+    """The user's innermost line, rather than a library's."""
+    if not lines:
+        return "somewhere"  # of an awaitable that is no coroutine
+    own = list(filter(_is_own, lines))
     # Where the app itself is installed: its own lines rather than those of what it waits with.
-    apps = [(frame, line) for frame, line in lines if not _is_plumbing(frame)]
-    frame, line = (own or apps or lines)[-1]
-    path = Path(frame.f_code.co_filename)
+    apps = [line for line in lines if not _is_plumbing(line)]
+    code, number, _ = (own or apps or lines)[-1]
+    path = Path(code.co_filename)
     if path.is_relative_to(Path.cwd()):
         path = path.relative_to(Path.cwd())
-    source = linecache.getline(frame.f_code.co_filename, line).strip()
-    return f"at {path}:{line} in {frame.f_code.co_name}" + (f": {source}" if source else "")
+    source = linecache.getline(code.co_filename, number).strip()
+    return f"at {path}:{number} in {code.co_name}" + (f": {source}" if source else "")
 
 
-def _frames(awaited: Any) -> list[FrameType]:
-    """The frames of a coroutine and of what it waits for, innermost last."""
-    frames: list[FrameType] = []
+def _lines(awaited: Any) -> list[Line]:
+    """Where a coroutine is, and what it waits for, innermost last."""
+    lines: list[Line] = []
     while True:
-        for frame, inner in (("cr_frame", "cr_await"), ("gi_frame", "gi_yieldfrom")):
-            if getattr(awaited, frame, None) is not None:
-                frames.append(getattr(awaited, frame))
+        for name, inner in (("cr_frame", "cr_await"), ("gi_frame", "gi_yieldfrom")):
+            frame = getattr(awaited, name, None)
+            if frame is not None:
+                lines.append(_line(frame, frame.f_lineno))
                 awaited = getattr(awaited, inner)
                 break
         else:
-            return frames
+            return lines
 
 
-def _is_library(frame: FrameType) -> bool:
-    path = Path(frame.f_code.co_filename).resolve()
-    return any(path.is_relative_to(library) for library in _LIBRARIES)
+def _is_own(line: Line) -> bool:
+    path = Path(line[0].co_filename).resolve()
+    return not any(path.is_relative_to(library) for library in _LIBRARIES)
 
 
-def _is_plumbing(frame: FrameType) -> bool:
-    package = str(frame.f_globals.get("__name__")).partition(".")[0]
+def _is_plumbing(line: Line) -> bool:
+    package = line[2].partition(".")[0]
     return package in _PLUMBING or package in sys.stdlib_module_names

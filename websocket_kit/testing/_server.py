@@ -99,6 +99,7 @@ class Server:
         self.complaints: list[str] = []
         self.transcript: Transcript = Transcript()
         self._ended_by: BaseException | None = None
+        self._hindered = 0
         self._faults: deque[BaseException | None] = deque()
         self._state = "connecting"
         self._start = anyio.current_time()
@@ -164,15 +165,27 @@ class Server:
         """Keep a legal event back: a message waits for room, and one that is to fail raises."""
         if event["type"] != "websocket.send":
             return
-        await self.until(
-            lambda: (
-                self.end is not None
-                or len(self.inbox) < (self.buffer if self.stalled else MAX_WAITING)
+        self._hindered += 1
+        try:
+            await self.until(
+                lambda: (
+                    self.end is not None
+                    or len(self.inbox) < (self.buffer if self.stalled else MAX_WAITING)
+                )
             )
-        )
+        finally:
+            self._hindered -= 1
         if self._faults and (fault := self._faults.popleft()) is not None:
             self.has_left = True
             raise fault
+
+    @property
+    def blocks(self) -> str:
+        """That a message of the app's waits for the peer to read, in words; else empty."""
+        if not self._hindered:
+            return ""
+        why = "has stalled" if self.stalled else "reads nothing"
+        return f"; its send waits for this peer, which {why} ({len(self.inbox)} waiting)"
 
     def _refuse(self, what: str) -> None:
         self.complaints.append(f"ASGI does not allow {what}")

@@ -68,7 +68,14 @@ class Peer:
 
     def __repr__(self) -> str:
         """The path and what the handler is doing."""
-        return f"<Peer of {shorten(self._server.scope['path'])}: handler {self._running}>"
+        return f"<Peer of {self._name}: handler {self._running}>"
+
+    @property
+    def _name(self) -> str:
+        """What tells it from another peer: path and query."""
+        scope = self._server.scope
+        query = scope["query_string"].decode()
+        return shorten(scope["path"] + (f"?{query}" if query else ""))
 
     # ------------------------------------------------------------------------------- what is known
 
@@ -441,7 +448,8 @@ class Peer:
         self._server.shut_down()
         await self._running.wait(grace)
         if not self._running.done:
-            await self.cancel()
+            wanted = f"the end of the handler, cancelled after the shutdown's grace of {grace:g} s"
+            await self._cancel(UNSET, wanted)
 
     async def cancel(self, *, timeout: float | None = UNSET) -> None:
         """Cancel the handler, and wait until it has ended.
@@ -456,8 +464,12 @@ class Peer:
         """
         __tracebackhide__ = True
         self._excuse()
+        await self._cancel(timeout, "the end of the cancelled handler")
+
+    async def _cancel(self, timeout: float | None, wanted: str) -> None:
+        __tracebackhide__ = True
         self._running.cancel()
-        await self.finished(timeout=timeout)
+        await self._until(lambda: self._running.done, timeout, wanted)
 
     async def finished(self, *, timeout: float | None = UNSET) -> None:
         """Wait until the handler has ended, however.
@@ -479,7 +491,8 @@ class Peer:
         A line each: ``> message`` sends it; ``< message`` expects it, as JSON where the line is
         JSON; ``~ seconds`` expects nothing for so long; ``< close CODE [REASON]`` expects that, and
         ``> close [CODE [REASON]]`` closes from this end. A message of these very words goes by
-        ``send`` and ``expect``. Indentation, blank lines and lines that begin with ``#`` don't count.
+        ``send`` and ``expect``. Indentation, blank lines and lines that begin with ``#`` don't
+        count.
 
         Args:
             script: The dialogue.
@@ -588,12 +601,17 @@ class Peer:
         """Raise what ``strict`` forbids, if there is any."""
         __tracebackhide__ = True
         if problems and self._strict:
-            shown = problems[:MAX_PROBLEMS]
-            if len(problems) > MAX_PROBLEMS:
-                shown.append(f"and {len(problems) - MAX_PROBLEMS} more")
-            listed = "".join(f"\n- {problem}" for problem in shown)
-            what = f"something is left (strict=False allows it):{listed}"
+            what = self._list_left_over(problems)
             raise self._failure(what, "nothing left", problems, LeftOver) from cause
+
+    def _list_left_over(self, problems: list[str]) -> str:
+        shown = problems[:MAX_PROBLEMS]
+        if len(problems) > MAX_PROBLEMS:
+            shown.append(f"and {len(problems) - MAX_PROBLEMS} more")
+        listed = "".join(f"\n- {problem}" for problem in shown)
+        return (
+            f"something is left of the connection to {self._name} (strict=False allows it):{listed}"
+        )
 
     def _take_crash(self) -> BaseException | None:
         """What the handler raised, if the test hasn't been told and it is worth telling."""
@@ -628,7 +646,7 @@ class Peer:
     ) -> ExpectationFailed:
         """A failure of the test, with the handler's state and the transcript."""
         so_far = Transcript(self._server.transcript)
-        return kind(what, expected, received, str(self._running), so_far)
+        return kind(what, expected, received, f"{self._running}{self._server.blocks}", so_far)
 
 
 # What a disconnect is raised as. Newer Starlettes have a second name for a call after it.
