@@ -839,7 +839,8 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         something is left of the connection to '/' (strict=False allows it):
         - the handler has not ended 1 s after its peer left; it is running at here:0 in
               stubborn: await sleep(9)
-        handler: running at here:0 in stubborn: await sleep(9)
+        - nor has it when it was cancelled, and had to be cut off
+        handler: cancelled
         transcript:
             0.000 > connect
             0.000 < accept

@@ -16,6 +16,7 @@ from websocket_kit._options import check_timeout
 from websocket_kit.closing import HeadersLike, encode_headers
 from websocket_kit.errors import shorten
 
+from ._force import abandon
 from ._profiles import PROFILES, Profile, ServerName, make_scope
 from ._running import LONGEST, Running, calm_down
 from ._server import IllegalEventError, Server
@@ -216,7 +217,7 @@ class _Connection(AbstractAsyncContextManager[Peer]):
             rejected = HandshakeRejected(*rejection)
             self._raise_what_is_wrong(f"the peer saw HTTP {rejected.status}")
         except BaseException as error:
-            await self._give_up(error)
+            await self._running.give_up(error)
             raise
         raise rejected
 
@@ -232,13 +233,13 @@ class _Connection(AbstractAsyncContextManager[Peer]):
             if error is None:
                 await self._see_out(self._timeout)
             elif isinstance(error, GeneratorExit):
-                await self._give_up(error)
+                await self._running.give_up(error)
             else:
                 longest = LONGEST if self._timeout is None else min(self._timeout, LONGEST)
                 with anyio.CancelScope(shield=True):
                     await self._see_out(longest)
         except BaseException as other:
-            await self._give_up(other)
+            await self._running.give_up(other)
             raise
         if error is None:
             self._raise_what_is_wrong()
@@ -254,13 +255,6 @@ class _Connection(AbstractAsyncContextManager[Peer]):
         if running.error is None and (error := server.absorbed) is not None:
             error.add_note(_ANOTHERS)
             running.error = error
-
-    async def _give_up(self, error: BaseException) -> None:
-        """Cancel the handler, and wait for its clean-up, in a second at most."""
-        self._running.cancel()
-        if not isinstance(error, GeneratorExit):  # no loop may be there to wait on
-            with anyio.CancelScope(shield=True):
-                await self._running.wait(LONGEST)
 
     async def _see_out(self, timeout: float | None) -> None:
         """Close if that is still to do, see the handler to its end, and note what is left."""
@@ -278,6 +272,9 @@ class _Connection(AbstractAsyncContextManager[Peer]):
             )
             running.cancel()
             await running.wait(timeout)
+            if not running.done:
+                self._problems.append("nor has it when it was cancelled, and had to be cut off")
+            await running.cut_off()
         elif running.cancelled_itself:
             self._problems.append("the handler was cancelled, and not by its peer")
         tasks = running.leftover_tasks()
@@ -289,6 +286,8 @@ class _Connection(AbstractAsyncContextManager[Peer]):
             task.cancel()
         if tasks:
             await calm_down()
+            for task in running.leftover_tasks():
+                abandon(task)
         self._problems += server.complaints
 
     def _raise_what_is_wrong(self, *notes: str) -> None:

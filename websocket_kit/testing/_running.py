@@ -22,6 +22,8 @@ import anyio
 
 from websocket_kit.errors import cut
 
+from ._force import abandon, pierce
+
 # A line of code, and the module it is in.
 Line: TypeAlias = tuple[CodeType, int, str]
 # Where each task was started, in the order of that.
@@ -62,7 +64,8 @@ class Running:
         if in_trio():
             import trio  # noqa: PLC0415 - optional, and here already
 
-            trio.lowlevel.spawn_system_task(self._run, context=contextvars.copy_context())
+            context = contextvars.copy_context()
+            self._task: Any = trio.lowlevel.spawn_system_task(self._run, context=context)
         else:
             _watch_tasks(asyncio.get_running_loop())
             context = contextvars.copy_context()
@@ -102,6 +105,30 @@ class Running:
     def cancel(self) -> None:
         """Cancel it."""
         self._scope.cancel()
+
+    async def give_up(self, error: BaseException | None) -> None:
+        """Cancel it, and wait for its clean-up, in a second at most.
+
+        Args:
+            error: What is being raised. After a GeneratorExit, no loop may be there to wait on.
+        """
+        self.cancel()
+        if not self.done and not isinstance(error, GeneratorExit):
+            with anyio.CancelScope(shield=True):
+                await self.wait(LONGEST)
+                await self.cut_off()
+
+    async def cut_off(self) -> None:
+        """End it by force, if it goes on though it was cancelled.
+
+        First what shields it from that is broken. What goes on even so, since it catches every
+        exception, is taken from the event loop, which would wait for it for ever.
+        """
+        for force in (pierce, abandon):
+            if not self.done:
+                for task in [self._task, *self.leftover_tasks()]:
+                    force(task)
+                await calm_down()
 
     def leftover_tasks(self) -> list[asyncio.Task[Any]]:
         """The tasks it has started and that go on (asyncio only)."""
