@@ -80,7 +80,8 @@ def connect(  # noqa: PLR0913 - its options are keywords
         TypeError: An argument is of the wrong type, or the handler has no such input.
         ValueError: One is out of bounds or malformed.
 
-    If cancelled, the handler is cancelled too, and its clean-up waited for, a second at most.
+    If cancelled, the handler is cancelled too, and its clean-up waited for, a second at most. A
+    handler that goes on though cancelled is cut off.
 
     Example:
         >>> async def test_echo():

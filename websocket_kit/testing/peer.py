@@ -408,7 +408,10 @@ class Peer:
         self._server.drop(code)
 
     def stall(self) -> None:
-        """Stop reading: the handler's ``send`` blocks once ``buffer`` messages wait."""
+        """Stop reading: the handler's ``send`` blocks once ``buffer`` messages wait.
+
+        What waits can be received all the same; each message taken makes room for one more.
+        """
         self._server.stalled = True
 
     def resume(self) -> None:
