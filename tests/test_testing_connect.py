@@ -648,10 +648,12 @@ async def test_another_connections_disconnect_comes_out_of_the_next_receive() ->
 
 
 async def test_another_connections_disconnect_after_the_peer_left_is_absorbed() -> None:
-    async with connect(TELLERS["route"]) as bob, connect(TELLERS["route"]) as ada:
-        bob.fail_send(OSError("planted"))
-        await ada.send("hi")
-        ada.drop()
+    async with connect(TELLERS["route"]) as bob:
+        async with connect(TELLERS["route"]) as ada:
+            bob.fail_send(OSError("planted"))
+            await ada.send("hi")
+            ada.drop()
+        assert repr(ada) == "<Peer of '/': handler finished>"
 
 
 async def test_another_connections_disconnect_that_the_app_catches_is_its_own_affair() -> None:
