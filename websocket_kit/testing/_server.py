@@ -98,7 +98,7 @@ class Server:
         self.held: bool = False
         self.complaints: list[str] = []
         self.transcript: Transcript = Transcript()
-        self._ended_by: BaseException | None = None
+        self._ended_by: BaseException | None = None  # what the app handled as it closed
         self._hindered = 0
         self._faults: deque[BaseException | None] = deque()
         self._state = "connecting"
@@ -210,7 +210,7 @@ class Server:
             self.inbox.append(event)
 
     def _close(self, event: Event) -> None:
-        self._note_why()
+        self._ended_by = sys.exception()
         if self._state == "connecting":
             why = f"the handler sent {describe(event)} before accept"
             self.rejection = Rejection(403, Headers(), b"", why)
@@ -235,7 +235,7 @@ class Server:
     def _start_denial(self, event: Event) -> None:
         if not self.profile.offers_denial:
             self._refuse("a denial response, which the scope does not offer")
-        self._note_why()
+        self._ended_by = sys.exception()
         headers = Headers(raw=list(event.get("headers", ())))
         self.rejection = Rejection(event["status"], headers, b"")
 
@@ -246,11 +246,6 @@ class Server:
             self.rejection = rejection._replace(body=rejection.body + event.get("body", b""))
         if not event.get("more_body"):
             self._end_with(self.profile.rejected_code)
-
-    def _note_why(self) -> None:
-        """Keep what the app is handling as it ends the connection."""
-        if not self.has_left:
-            self._ended_by = sys.exception()
 
     @property
     def absorbed(self) -> BaseException | None:
