@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 import pytest
 from anyio import CancelScope, create_task_group, current_time, sleep, sleep_forever
+from fastapi import FastAPI
 from starlette import websockets
 from starlette.websockets import WebSocket as StarletteWebSocket
 from starlette.websockets import WebSocketDisconnect
@@ -24,7 +25,9 @@ from websocket_kit import (
     WebSocketHandshakeError,
     WebSocketReject,
     WebSocketRouter,
+    websocket,
 )
+from websocket_kit.starlette import endpoint
 from websocket_kit.testing import HandshakeRejected, LeftOver, Peer, WaitTimeout, connect
 
 pytestmark = pytest.mark.anyio
@@ -37,6 +40,11 @@ async def echo(ws: WebSocket) -> None:
     async with ws:
         async for message in ws:
             await ws.send(message)
+
+
+async def greet_by_name(ws: WebSocket, name: str) -> None:
+    async with ws:
+        await ws.send(f"hello, {name}")
 
 
 async def crash(ws: WebSocket) -> None:
@@ -384,7 +392,9 @@ async def test_the_tests_own_failure_goes_before_the_handlers(error: Exception) 
             await peer.finished()
             raise AssertionError(MINE)
     (note,) = caught.value.__notes__
-    assert re.match(rf"Beside that, the handler crashed with {type(error).__name__}: .* at ", note)
+    assert re.match(
+        rf"Beside that, the handler of '/' crashed with {type(error).__name__}: .* at ", note
+    )
 
 
 async def test_the_handlers_exception_is_not_told_twice() -> None:
@@ -401,6 +411,37 @@ async def test_what_is_left_does_not_hide_the_tests_own_failure() -> None:
             await peer.send("unread")
             raise AssertionError(MINE)
     assert not isinstance(caught.value, LeftOver)
+
+
+async def test_what_is_left_of_several_connections_is_told_together() -> None:
+    route = websocket("/{name}")(greet_by_name)
+    with pytest.raises(LeftOver, match=r"^something is left of the connection to '/Bob\?x=1'") as e:
+        async with connect(route, "/Ada"), connect(route, "/Eve"), connect(route, "/Bob?x=1"):
+            pass
+    assert e.value.__notes__ == [
+        (
+            f"Beside that, something is left of the connection to '/{name}' (strict=False allows"
+            f" it):\n- 1 message of the handler's nobody read: 'hello, {name}'"
+        )
+        for name in ("Eve", "Ada")
+    ]
+
+
+async def test_after_a_failure_what_is_left_is_not_told() -> None:
+    with pytest.raises(AssertionError, match=MINE) as caught:
+        async with connect(greet_by_name, name="Ada"):
+            raise AssertionError(MINE)
+    assert not hasattr(caught.value, "__notes__")
+
+
+async def test_what_strict_false_allows_is_not_told_beside_another_connections() -> None:
+    with pytest.raises(LeftOver) as caught:
+        async with (
+            connect(greet_by_name, name="Ada", strict=False),
+            connect(greet_by_name, name="Bob"),
+        ):
+            pass
+    assert not hasattr(caught.value, "__notes__")
 
 
 async def test_after_a_failed_test_the_handler_is_seen_to_its_end() -> None:
@@ -518,6 +559,110 @@ async def test_what_a_router_absorbs_is_no_failure(
         if message is not None:
             await peer.send(message)
         await peer.expect_close(code, timeout=6)
+
+
+# --------------------------------------------------------------- another connection's disconnect
+
+members: list[WebSocket] = []
+
+
+async def tell_everyone(ws: WebSocket) -> None:
+    async with ws:
+        members.append(ws)
+        try:
+            async for message in ws:
+                for member in members:
+                    await member.send(message)
+        finally:
+            members.remove(ws)
+
+
+async def tell_everyone_at_once(ws: WebSocket) -> None:
+    async with ws:
+        members.append(ws)
+        try:
+            async for message in ws:
+                async with create_task_group() as tasks:
+                    for member in members:
+                        tasks.start_soon(member.send, message)
+        finally:
+            members.remove(ws)
+
+
+async def tell_everyone_without_a_with(ws: WebSocket) -> None:
+    await ws.accept()
+    members.append(ws)
+    try:
+        async for message in ws:
+            for member in members:
+                await member.send(message)
+    finally:
+        members.remove(ws)
+
+
+async def tell_everyone_but_the_lost(ws: WebSocket) -> None:
+    with suppress(WebSocketDisconnectError):
+        await tell_everyone(ws)
+
+
+def in_fastapi(handler: Any) -> FastAPI:
+    app = FastAPI()
+    app.add_api_websocket_route("/", endpoint(handler))
+    return app
+
+
+ANOTHERS = (
+    "This is another connection's disconnect: the handler's own peer had not left. Who sends on"
+    " behalf of others catches WebSocketDisconnectError."
+)
+TELLERS: dict[str, Any] = {
+    "bare": tell_everyone,
+    "route": websocket("/")(tell_everyone),
+    "router": WebSocketRouter(routes=[websocket("/")(tell_everyone)]),
+    "endpoint": in_fastapi(tell_everyone),
+    "task group": websocket("/")(tell_everyone_at_once),
+    "without async with": websocket("/")(tell_everyone_without_a_with),
+    "bare, without async with": tell_everyone_without_a_with,
+}
+
+
+@pytest.mark.parametrize("target", TELLERS.values(), ids=TELLERS)
+async def test_another_connections_disconnect_that_ends_a_handler_is_a_crash(target: Any) -> None:
+    async with connect(target) as bob:
+        with pytest.raises(WebSocketDisconnectError) as caught:
+            async with connect(target) as ada:
+                bob.fail_send(OSError("planted"))
+                await ada.send("hi")
+                await ada.finished()
+                assert ada.close_info == CloseInfo(1011, "", "server")
+                assert "crashed with" in repr(ada)
+        assert caught.value.__notes__ == [ANOTHERS]
+
+
+async def test_another_connections_disconnect_comes_out_of_the_next_receive() -> None:
+    async with connect(TELLERS["route"]) as bob, connect(TELLERS["route"]) as ada:
+        bob.fail_send(OSError("planted"))
+        await ada.send("hi")
+        with pytest.raises(WebSocketDisconnectError, match="cannot send: the peer has left"):
+            await ada.receive()
+
+
+async def test_another_connections_disconnect_after_the_peer_left_is_absorbed() -> None:
+    async with connect(TELLERS["route"]) as bob:
+        async with connect(TELLERS["route"]) as ada:
+            bob.fail_send(OSError("planted"))
+            await ada.send("hi")
+            ada.drop()
+        assert repr(ada) == "<Peer of '/': handler finished>"
+
+
+async def test_another_connections_disconnect_that_the_app_catches_is_its_own_affair() -> None:
+    async with connect(TELLERS["route"]) as bob:
+        async with connect(websocket("/")(tell_everyone_but_the_lost)) as ada:
+            bob.fail_send(OSError("planted"))
+            await ada.send("hi")
+            await ada.expect_close(1011)
+        assert repr(ada) == "<Peer of '/': handler finished>"
 
 
 # -------------------------------------------------------------------------------------- leaving

@@ -183,8 +183,15 @@ async def test_what_a_function_raises_is_the_tests_own() -> None:
 
     async with connect(repeat) as peer:
         await peer.send("hi")
-        with pytest.raises(KeyError):
+        with pytest.raises(KeyError) as caught:
             await peer.expect(broken)
+    (note,) = caught.value.__notes__
+    what, handler, *transcript = note.splitlines()
+    assert what == (
+        "expected a message that broken() is true of, received 'hi'; checking it raised this"
+    )
+    assert handler.startswith("handler: running at ")
+    assert transcript[-1] == "    0.000 < hi"
 
 
 async def test_an_async_function_is_refused() -> None:

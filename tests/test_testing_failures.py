@@ -85,6 +85,13 @@ async def returning(ws: WebSocket) -> None:
     await ws.accept()
 
 
+async def sending_on_and_on(ws: WebSocket) -> None:
+    async with ws:
+        await ws.receive()
+        while True:
+            await ws.send("tick")
+
+
 async def stubborn(ws: WebSocket) -> None:
     await ws.accept()
     with CancelScope(shield=True):
@@ -195,6 +202,18 @@ async def wait_to_be_accepted() -> None:
 async def wait_to_be_cancelled() -> None:
     async with connect(stubborn) as peer:
         await peer.cancel()
+
+
+async def wait_while_stalled() -> None:
+    async with connect(sending_on_and_on, buffer=1) as peer:
+        peer.stall()
+        await peer.send("go")
+        await peer.finished()
+
+
+async def wait_for_a_shutdown() -> None:
+    async with connect(stubborn) as peer:
+        await peer.shutdown(grace=3)
 
 
 async def expect_another_value() -> None:
@@ -409,7 +428,7 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         wait_for_a_message,
         WaitTimeout,
         """
-        waited 1 s for a message of type str, and nothing came
+        waited 1 s for a message of type str, and nothing came (pass timeout= to wait longer)
         handler: running at here:0 in silent: await sleep_forever()
         transcript:
             0.000 > connect
@@ -432,7 +451,8 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         wait_for_a_close,
         WaitTimeout,
         """
-        waited 1 s for a close with code 1000 and reason 'done', and nothing came
+        waited 1 s for a close with code 1000 and reason 'done', and nothing came (pass timeout=
+              to wait longer)
         handler: running at here:0 in silent: await sleep_forever()
         transcript:
             0.000 > connect
@@ -443,7 +463,7 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         wait_for_the_end,
         WaitTimeout,
         """
-        waited 1 s for the handler's end, and nothing came
+        waited 1 s for the handler's end, and nothing came (pass timeout= to wait longer)
         handler: running at here:0 in silent: await sleep_forever()
         transcript:
             0.000 > connect
@@ -454,7 +474,7 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         wait_in_a_loop,
         WaitTimeout,
         """
-        waited 1 s for a message or the end, and nothing came
+        waited 1 s for a message or the end, and nothing came (pass timeout= to wait longer)
         handler: running at here:0 in silent: await sleep_forever()
         transcript:
             0.000 > connect
@@ -465,7 +485,8 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         wait_to_be_accepted,
         WaitTimeout,
         """
-        waited 1 s for the handler to answer the handshake, and nothing came
+        waited 1 s for the handler to answer the handshake, and nothing came (pass timeout= to
+              wait longer)
         handler: running at here:0 in undecided: await sleep_forever()
         transcript:
             0.000 > connect
@@ -475,11 +496,39 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         wait_to_be_cancelled,
         WaitTimeout,
         """
-        waited 1 s for the handler's end, and nothing came
+        waited 1 s for the end of the cancelled handler, and nothing came (pass timeout= to wait
+              longer)
         handler: running at here:0 in stubborn: await sleep(9)
         transcript:
             0.000 > connect
             0.000 < accept
+        """,
+    ),
+    (
+        wait_while_stalled,
+        WaitTimeout,
+        """
+        waited 1 s for the handler's end, and nothing came (pass timeout= to wait longer)
+        handler: running at here:0 in sending_on_and_on: await ws.send("tick"); its send waits
+              for this peer, which has stalled (1 waiting)
+        transcript:
+            0.000 > connect
+            0.000 < accept
+            0.000 > go
+            0.000 < tick
+        """,
+    ),
+    (
+        wait_for_a_shutdown,
+        WaitTimeout,
+        """
+        waited 1 s for the end of the handler, cancelled after the shutdown's grace of 3 s, and
+              nothing came (pass timeout= to wait longer)
+        handler: running at here:0 in stubborn: await sleep(9)
+        transcript:
+            0.000 > connect
+            0.000 < accept
+            0.000 > disconnect 1012
         """,
     ),
     (
@@ -744,7 +793,8 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         expect_a_message_in_a_script,
         WaitTimeout,
         """
-        line 1 of the script, '< hello': waited 1 s for 'hello', and nothing came
+        line 1 of the script, '< hello': waited 1 s for 'hello', and nothing came (pass timeout=
+              to wait longer)
         handler: running at here:0 in silent: await sleep_forever()
         transcript:
             0.000 > connect
@@ -755,7 +805,7 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         leave_messages,
         LeftOver,
         """
-        something is left (strict=False allows it):
+        something is left of the connection to '/' (strict=False allows it):
         - 4 messages of the handler's nobody read: 'a', b'b', 'c', …
         handler: finished
         transcript:
@@ -772,7 +822,7 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         leave_a_handler_running,
         LeftOver,
         """
-        something is left (strict=False allows it):
+        something is left of the connection to '/' (strict=False allows it):
         - the handler has not ended 1 s after its peer left; it is running at here:0 in silent:
               await sleep_forever()
         handler: cancelled
@@ -786,10 +836,11 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         leave_a_handler_stuck,
         LeftOver,
         """
-        something is left (strict=False allows it):
+        something is left of the connection to '/' (strict=False allows it):
         - the handler has not ended 1 s after its peer left; it is running at here:0 in
               stubborn: await sleep(9)
-        handler: running at here:0 in stubborn: await sleep(9)
+        - nor has it when it was cancelled, and had to be cut off
+        handler: cancelled
         transcript:
             0.000 > connect
             0.000 < accept
@@ -800,7 +851,7 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         leave_an_illegal_event,
         LeftOver,
         """
-        something is left (strict=False allows it):
+        something is left of the connection to '/' (strict=False allows it):
         - ASGI does not allow 'websocket.accept' after accept
         handler: crashed with IllegalEventError: ASGI does not allow 'websocket.accept' after
               accept at here:0 in accepting_twice: await send({"type": "websocket.accept"})
@@ -813,7 +864,7 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         meet_an_illegal_event,
         LeftOver,
         """
-        something is left (strict=False allows it):
+        something is left of the connection to '/' (strict=False allows it):
         - ASGI does not allow 'websocket.accept' after accept
         handler: crashed with IllegalEventError: ASGI does not allow 'websocket.accept' after
               accept at here:0 in accepting_twice: await send({"type": "websocket.accept"})
@@ -826,7 +877,7 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         enter_with_an_illegal_event,
         LeftOver,
         """
-        something is left (strict=False allows it):
+        something is left of the connection to '/' (strict=False allows it):
         - ASGI does not allow 'websocket.send' before the handshake is answered
         handler: crashed with IllegalEventError: ASGI does not allow 'websocket.send' before the
               handshake is answered at here:0 in sending_early: await send({"type":
@@ -839,7 +890,7 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         leave_an_empty_event,
         LeftOver,
         """
-        something is left (strict=False allows it):
+        something is left of the connection to '/' (strict=False allows it):
         - ASGI does not allow a message with neither text nor bytes
         handler: crashed with IllegalEventError: ASGI does not allow a message with neither text
               nor bytes at here:0 in sending_nothing: await send({"type": "websocket.send"})
@@ -852,7 +903,7 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         leave_half_a_denial,
         LeftOver,
         """
-        something is left (strict=False allows it):
+        something is left of the connection to '/' (strict=False allows it):
         - ASGI does not allow a denial response without an end
         handler: finished
         transcript:
@@ -864,7 +915,7 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         leave_an_unoffered_subprotocol,
         LeftOver,
         """
-        something is left (strict=False allows it):
+        something is left of the connection to '/' (strict=False allows it):
         - ASGI does not allow subprotocol 'chat', which was not offered
         handler: finished
         transcript:
@@ -970,7 +1021,7 @@ async def test_a_handler_that_does_not_receive_gives_this_text(
             await peer.send("two")
             await peer.send("three")
     assert without_lines(str(caught.value)) == (
-        "waited 1 s for the handler to receive, and nothing came\n"
+        "waited 1 s for the handler to receive, and nothing came (pass timeout= to wait longer)\n"
         "handler: running at here:0 in silent: await sleep_forever()\n"
         "transcript:\n"
         "    0.000 > connect\n"
@@ -997,7 +1048,7 @@ async def test_a_task_left_running_gives_this_text() -> None:
         async with connect(leak_tasks, count=1):
             pass
     assert without_lines(str(caught.value)) == (
-        "something is left (strict=False allows it):\n"
+        "something is left of the connection to '/' (strict=False allows it):\n"
         "- a task it started goes on: 'task 0', at here:0 in tick:"
         " while await asyncio.sleep(1, result=True):\n"
         "handler: finished\n"
@@ -1031,20 +1082,34 @@ async def test_a_handler_that_cancels_itself_gives_this_text() -> None:
         async with connect(cancelling_itself) as peer:
             await peer.expect_close()
     assert str(caught.value).splitlines()[:3] == [
-        "something is left (strict=False allows it):",
+        "something is left of the connection to '/' (strict=False allows it):",
         "- the handler was cancelled, and not by its peer",
         "handler: cancelled",
     ]
 
 
 @on_asyncio
-async def test_a_task_that_is_a_librarys_is_told_by_the_librarys_line() -> None:
+async def test_a_task_that_is_a_librarys_is_told_by_the_line_that_started_it() -> None:
     async def leak_a_sleep(ws: WebSocket) -> None:
         await ws.accept()
         asyncio.create_task(asyncio.sleep(9), name="nap")  # noqa: RUF006 - the fault
 
-    with pytest.raises(LeftOver, match=r"'nap', at .*tasks\.py:\d+ in sleep: "):
+    with pytest.raises(LeftOver) as caught:
         async with connect(leak_a_sleep):
+            pass
+    assert without_lines(str(caught.value)).splitlines()[1] == (
+        "- a task it started goes on: 'nap', started at here:0 in leak_a_sleep:"
+        ' asyncio.create_task(asyncio.sleep(9), name="nap")  # noqa: RUF006 - the fault'
+    )
+
+
+@on_asyncio
+async def test_a_task_of_an_app_that_is_installed_is_told_by_its_own_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("websocket_kit.testing._running._LIBRARIES", [HERE, *_LIBRARIES])
+    with pytest.raises(LeftOver, match=r"'task 0', at .*\.py:\d+ in tick: while await"):
+        async with connect(leak_tasks, count=1):
             pass
 
 
@@ -1069,6 +1134,20 @@ async def test_a_failure_holds_what_it_says() -> None:
     assert failure.received == "hello"
     assert without_lines(failure.handler) == "running at here:0 in echo: async for message in ws:"
     assert failure.transcript[-1] == Record(0.0, "<", {"type": "websocket.send", "text": "hello"})
+
+
+async def test_the_repr_of_a_failure_is_what_failed_alone() -> None:
+    with pytest.raises(WaitTimeout) as caught:
+        await wait_for_a_value()
+    assert repr(caught.value) == (
+        """WaitTimeout("waited 5 s for {'ready': True}, and nothing came")"""
+    )
+
+
+def test_a_plain_with_is_told_of_async_with() -> None:
+    unchecked: Any = connect(echo)
+    with pytest.raises(TypeError, match='is for "async with", not for "with"'), unchecked:
+        pass
 
 
 async def test_a_failure_is_an_assertion_and_a_wait_a_timeout_too() -> None:
@@ -1256,8 +1335,26 @@ WRONG: list[tuple[Callable[[], object], type[Exception], str]] = [
         lambda: connect(router, room="lobby"),
         TypeError,
         (
-            "'room' is neither an option of connect() nor an input: only a bare handler takes its"
-            " inputs by keyword; write them into the path, the query or the headers"
+            "'room' is neither an option of connect() nor an input: only a bare handler, as a"
+            " route's .handler, takes its inputs by keyword; write them into the path, the query or"
+            " the headers"
+        ),
+    ),
+    (
+        lambda: connect(router, servr="daphne"),
+        TypeError,
+        (
+            "'servr' is neither an option of connect() (did you mean 'server'?) nor an input: only"
+            " a bare handler, as a route's .handler, takes its inputs by keyword; write them into"
+            " the path, the query or the headers"
+        ),
+    ),
+    (
+        lambda: connect(greet, name="Ada", tiemout=5),
+        TypeError,
+        (
+            "handler 'greet' has no input 'tiemout' (there are: name, greeting), nor connect() such"
+            " an option (did you mean 'timeout'?)"
         ),
     ),
 ]

@@ -340,7 +340,7 @@ async def test_a_handler_that_resists_fails_the_shutdown() -> None:
         with CancelScope(shield=True):
             await sleep(9)
 
-    with pytest.raises(WaitTimeout, match="the handler's end"):
+    with pytest.raises(WaitTimeout, match="the end of the handler, cancelled after"):
         async with connect(resist) as peer:
             await peer.shutdown()
 

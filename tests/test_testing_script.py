@@ -108,6 +108,20 @@ async def test_a_close_that_nobody_sends_can_be_expected(code: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "info"),
+    [
+        ("> close", CloseInfo(1000, "", "peer")),
+        ("> close 4000", CloseInfo(4000, "", "peer")),
+        ("> close 4000 that is all", CloseInfo(4000, "that is all", "peer")),
+    ],
+)
+async def test_the_peer_may_close_with_a_code_and_a_reason(line: str, info: CloseInfo) -> None:
+    async with connect(say, message="hi") as peer:
+        await peer.play(f"< hi\n{line}")
+        assert peer.close_info == info
+
+
+@pytest.mark.parametrize(
     ("script", "text"),
     [
         ("hello", "line 1 of the script, 'hello': write '> message' (the peer sends)"),
@@ -123,6 +137,9 @@ async def test_a_close_that_nobody_sends_can_be_expected(code: int) -> None:
         ("< close 999", "line 1 of the script, '< close 999': '999' is no close code"),
         ("< close 10000", "line 1 of the script, '< close 10000': '10000' is no close code"),
         ("< close 1004", "line 1 of the script, '< close 1004': '1004' is no close code"),
+        ("> close door", "line 1 of the script, '> close door': 'door' is no close code, as in '>"),
+        ("> close 999", "line 1 of the script, '> close 999': '999' is no close code"),
+        ("> close 1006", "line 1 of the script, '> close 1006': '1006' is no close code"),
         ("< close 100²", "line 1 of the script, '< close 100²': '100²' is no close code"),
     ],
 )

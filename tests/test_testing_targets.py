@@ -379,6 +379,37 @@ async def test_a_router_checks_the_origin() -> None:
 # -------------------------------------------------------------------------------- frameworks' apps
 
 
+async def read_a_path_parameter(socket: StarletteWebSocket) -> None:
+    await socket.accept()
+    await socket.send_text(socket.path_params["room"])
+    await socket.close()
+
+
+async def read_a_path_parameter_too(ws: WebSocket) -> None:
+    async with ws:
+        await ws.send(ws.request.path_params["room"])
+
+
+@pytest.mark.parametrize("handler", [read_a_path_parameter, read_a_path_parameter_too])
+async def test_a_bare_handler_has_no_path_parameters_and_says_so(handler: Any) -> None:
+    with pytest.raises(KeyError) as caught:
+        async with connect(handler, "/rooms/lobby"):
+            pass
+    assert caught.value.args == (
+        (
+            "no path parameter 'room': a bare handler has no route to take it from; connect to"
+            " its route, or to its app, with the path"
+        ),
+    )
+
+
+async def test_on_its_route_it_has_them() -> None:
+    route = StarletteRoute("/rooms/{room}", read_a_path_parameter)
+    async with connect(route, "/rooms/lobby") as peer:
+        await peer.expect("lobby")
+        await peer.expect_close(1000)
+
+
 async def echo_in_starlette(socket: StarletteWebSocket) -> None:
     await socket.accept()
     while True:

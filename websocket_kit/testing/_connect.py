@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any
+from typing import Any, Never
 from urllib.parse import quote, unquote
 
 import anyio
@@ -17,11 +16,12 @@ from websocket_kit._options import check_timeout
 from websocket_kit.closing import HeadersLike, encode_headers
 from websocket_kit.errors import shorten
 
+from ._force import abandon
 from ._profiles import PROFILES, Profile, ServerName, make_scope
-from ._running import LONGEST, Running, calm_down, where
+from ._running import LONGEST, Running, calm_down
 from ._server import IllegalEventError, Server
 from ._target import Target, as_app
-from .failures import HandshakeRejected
+from .failures import HandshakeRejected, LeftOver
 from .peer import Peer
 from .virtual_time import begin_wait
 
@@ -80,7 +80,8 @@ def connect(  # noqa: PLR0913 - its options are keywords
         TypeError: An argument is of the wrong type, or the handler has no such input.
         ValueError: One is out of bounds or malformed.
 
-    If cancelled, the handler is cancelled too, and its clean-up waited for, a second at most.
+    If cancelled, the handler is cancelled too, and its clean-up waited for, a second at most. A
+    handler that goes on though cancelled is cut off.
 
     Example:
         >>> async def test_echo():
@@ -100,13 +101,14 @@ def connect(  # noqa: PLR0913 - its options are keywords
         msg = f"buffer is 0 or more messages, not {buffer}"
         raise ValueError(msg)
     names = sys._getframe(1).f_locals
-    app = as_app(target, {**(inputs or {}), **more_inputs}, names)
+    app = as_app(target, {**(inputs or {}), **more_inputs}, names, tuple(_OPTIONS))
     scope = _make_scope(
         PROFILES[server], path, encode_headers(headers), check_subprotocols(subprotocols), state
     )
     return _Connection(app, PROFILES[server], scope, check_timeout(timeout), buffer, strict=strict)
 
 
+_OPTIONS: dict[str, Any] = connect.__kwdefaults__ or {}
 _TYPES: dict[str, tuple[type, str]] = {
     "path": (str, "a string"),
     "state": (Mapping, "a mapping, as lifespan() gives it"),
@@ -152,6 +154,11 @@ def _make_scope(
     )
 
 
+# What a test is told of a disconnect that ended a handler whose own peer had not left.
+_ANOTHERS = (
+    "This is another connection's disconnect: the handler's own peer had not left. Who sends on"
+    " behalf of others catches WebSocketDisconnectError."
+)
 # What may stand in a path or query as it is (RFC 3986, section 3.3), and the percent sign.
 _SAFE = "/?:@!$&'()*+,;=-._~%"
 # RFC 6455, section 4.1.
@@ -184,6 +191,14 @@ class _Connection(AbstractAsyncContextManager[Peer]):
         self._strict = strict
         self._problems: list[str] = []
 
+    def __enter__(self) -> Never:
+        """Refuse: only ``async with`` can wait."""
+        msg = 'connect() is for "async with", not for "with"'
+        raise TypeError(msg)
+
+    def __exit__(self, *error: object) -> None:
+        """Never called; without it Python would not get to the other's text."""
+
     async def __aenter__(self) -> Peer:
         """Do the handshake."""
         __tracebackhide__ = True
@@ -191,7 +206,7 @@ class _Connection(AbstractAsyncContextManager[Peer]):
         server.held = True
         app = self._app
         running = self._running = Running(lambda: app(server.scope, server.receive, server.send))
-        running.on_end(lambda: server.finish(crashed=running.error is not None))
+        running.on_end(self._finish)
         peer = self._peer = Peer(server, running, self._timeout, strict=self._strict)
         try:
             rejection = await peer._answered()
@@ -203,7 +218,7 @@ class _Connection(AbstractAsyncContextManager[Peer]):
             rejected = HandshakeRejected(*rejection)
             self._raise_what_is_wrong(f"the peer saw HTTP {rejected.status}")
         except BaseException as error:
-            await self._give_up(error)
+            await self._running.give_up(error)
             raise
         raise rejected
 
@@ -219,25 +234,28 @@ class _Connection(AbstractAsyncContextManager[Peer]):
             if error is None:
                 await self._see_out(self._timeout)
             elif isinstance(error, GeneratorExit):
-                await self._give_up(error)
+                await self._running.give_up(error)
             else:
                 longest = LONGEST if self._timeout is None else min(self._timeout, LONGEST)
                 with anyio.CancelScope(shield=True):
                     await self._see_out(longest)
         except BaseException as other:
-            await self._give_up(other)
+            await self._running.give_up(other)
             raise
         if error is None:
             self._raise_what_is_wrong()
         elif self._peer._take_crash() is not None:
-            error.add_note(f"Beside that, the handler {self._running}")
+            error.add_note(f"Beside that, the handler of {self._peer._name} {self._running}")
+        elif isinstance(error, LeftOver) and self._strict and self._problems:
+            error.add_note(f"Beside that, {self._peer._list_left_over(self._problems)}")
 
-    async def _give_up(self, error: BaseException) -> None:
-        """Cancel the handler, and wait for its clean-up, in a second at most."""
-        self._running.cancel()
-        if not isinstance(error, GeneratorExit):  # no loop may be there to wait on
-            with anyio.CancelScope(shield=True):
-                await self._running.wait(LONGEST)
+    def _finish(self) -> None:
+        """Note that the handler has ended, and what of."""
+        running, server = self._running, self._server
+        server.finish(crashed=running.error is not None)
+        if running.error is None and (error := server.absorbed) is not None:
+            error.add_note(_ANOTHERS)
+            running.error = error
 
     async def _see_out(self, timeout: float | None) -> None:
         """Close if that is still to do, see the handler to its end, and note what is left."""
@@ -255,15 +273,22 @@ class _Connection(AbstractAsyncContextManager[Peer]):
             )
             running.cancel()
             await running.wait(timeout)
+            if not running.done:
+                self._problems.append("nor has it when it was cancelled, and had to be cut off")
+            await running.cut_off()
         elif running.cancelled_itself:
             self._problems.append("the handler was cancelled, and not by its peer")
         tasks = running.leftover_tasks()
         if not running.cancelled:  # that is excused, with what it causes
-            self._problems += [f"a task it started goes on: {_describe(task)}" for task in tasks]
+            self._problems += [
+                f"a task it started goes on: {running.describe(task)}" for task in tasks
+            ]
         for task in tasks:
             task.cancel()
         if tasks:
             await calm_down()
+            for task in running.leftover_tasks():
+                abandon(task)
         self._problems += server.complaints
 
     def _raise_what_is_wrong(self, *notes: str) -> None:
@@ -285,7 +310,3 @@ def _unread(messages: list[str | bytes]) -> list[str]:
     more = ", …" if len(messages) > MAX_SHOWN else ""
     count = "1 message" if len(messages) == 1 else f"{len(messages)} messages"
     return [f"{count} of the handler's nobody read: {shown}{more}"]
-
-
-def _describe(task: asyncio.Task[Any]) -> str:
-    return f"{task.get_name()!r}, {where(task.get_coro())}"

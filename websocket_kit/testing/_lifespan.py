@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -126,4 +127,4 @@ async def lifespan(
             raise
         await exchange.shut_down(timeout)
     finally:
-        running.cancel()
+        await running.give_up(sys.exception())

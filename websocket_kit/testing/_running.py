@@ -15,14 +15,19 @@ import traceback
 import weakref
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, TypeAlias, cast
 
 import anyio
 
 from websocket_kit.errors import cut
 
-Tasks: TypeAlias = weakref.WeakKeyDictionary[asyncio.Task[Any], None]  # a set that keeps its order
+from ._force import abandon, pierce
+
+# A line of code, and the module it is in.
+Line: TypeAlias = tuple[CodeType, int, str]
+# Where each task was started, in the order of that.
+Tasks: TypeAlias = weakref.WeakKeyDictionary[asyncio.Task[Any], list[Line]]
 
 # The tasks that the app of this context has started (asyncio; trio's can't outlive their nursery).
 _started: contextvars.ContextVar[Tasks | None] = contextvars.ContextVar(
@@ -59,7 +64,8 @@ class Running:
         if in_trio():
             import trio  # noqa: PLC0415 - optional, and here already
 
-            trio.lowlevel.spawn_system_task(self._run, context=contextvars.copy_context())
+            context = contextvars.copy_context()
+            self._task: Any = trio.lowlevel.spawn_system_task(self._run, context=context)
         else:
             _watch_tasks(asyncio.get_running_loop())
             context = contextvars.copy_context()
@@ -100,9 +106,41 @@ class Running:
         """Cancel it."""
         self._scope.cancel()
 
+    async def give_up(self, error: BaseException | None) -> None:
+        """Cancel it, and wait for its clean-up, in a second at most.
+
+        Args:
+            error: What is being raised. After a GeneratorExit, no loop may be there to wait on.
+        """
+        self.cancel()
+        if not self.done and not isinstance(error, GeneratorExit):
+            with anyio.CancelScope(shield=True):
+                await self.wait(LONGEST)
+                await self.cut_off()
+
+    async def cut_off(self) -> None:
+        """End it by force, if it goes on though it was cancelled.
+
+        First what shields it from that is broken. What goes on even so, since it catches every
+        exception, is taken from the event loop, which would wait for it for ever.
+        """
+        for force in (pierce, abandon):
+            if not self.done:
+                for task in [self._task, *self.leftover_tasks()]:
+                    force(task)
+                await calm_down()
+
     def leftover_tasks(self) -> list[asyncio.Task[Any]]:
         """The tasks it has started and that go on (asyncio only)."""
         return [task for task in self._tasks if not task.done()]
+
+    def describe(self, task: asyncio.Task[Any]) -> str:
+        """One of these tasks: its name, and where it is, or, if that is a library's line, began."""
+        now = _lines(task.get_coro())
+        start = self._tasks[task]
+        if any(map(_is_own, start)) and not any(map(_is_own, now)):
+            return f"{task.get_name()!r}, started {_describe(start)}"
+        return f"{task.get_name()!r}, {_describe(now)}"
 
     def __str__(self) -> str:
         """What it is doing, or how it ended."""
@@ -112,7 +150,7 @@ class Running:
             return "cancelled"
         if self.done:
             return "finished"
-        return f"running {where(self._coroutine)}"
+        return f"running {_describe(_lines(self._coroutine))}"
 
 
 def summary(error: BaseException) -> str:
@@ -140,8 +178,18 @@ class _WatchingFactory:
         task = make(loop, coroutine, **options)
         tasks = _started.get()
         if tasks is not None:
-            tasks[task] = None
+            tasks[task] = _who_calls()
         return task
+
+
+def _who_calls() -> list[Line]:
+    """The lines that lead here, within this step of the event loop, innermost last."""
+    lines: list[Line] = []
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__") != "asyncio.events":
+        lines.append(_line(frame, frame.f_lineno))
+        frame = frame.f_back
+    return lines[::-1]
 
 
 def _make_task(loop: Any, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
@@ -196,48 +244,48 @@ _LIBRARIES = [
 _PLUMBING = {"websocket_kit", "anyio", "trio", "starlette"}
 
 
-def where(coroutine: Any) -> str:
-    """At which line a coroutine waits: the user's innermost, rather than a library's."""
-    frames = _frames(coroutine)
-    if not frames:
-        return "somewhere"  # of an awaitable that is no coroutine
-    return _describe([(frame, frame.f_lineno) for frame in frames])
-
-
 def _where_raised(error: BaseException) -> str:
-    return " " + _describe(list(traceback.walk_tb(error.__traceback__)))
+    return " " + _describe([_line(*each) for each in traceback.walk_tb(error.__traceback__)])
 
 
-def _describe(lines: list[tuple[FrameType, int]]) -> str:
-    own = [(frame, line) for frame, line in lines if not _is_library(frame)]
+def _line(frame: FrameType, line: int) -> Line:
+    return frame.f_code, line, str(frame.f_globals.get("__name__"))
+
+
+def _describe(lines: list[Line]) -> str:
+    """The user's innermost line, rather than a library's."""
+    if not lines:
+        return "somewhere"  # of an awaitable that is no coroutine
+    own = list(filter(_is_own, lines))
     # Where the app itself is installed: its own lines rather than those of what it waits with.
-    apps = [(frame, line) for frame, line in lines if not _is_plumbing(frame)]
-    frame, line = (own or apps or lines)[-1]
-    path = Path(frame.f_code.co_filename)
+    apps = [line for line in lines if not _is_plumbing(line)]
+    code, number, _ = (own or apps or lines)[-1]
+    path = Path(code.co_filename)
     if path.is_relative_to(Path.cwd()):
         path = path.relative_to(Path.cwd())
-    source = linecache.getline(frame.f_code.co_filename, line).strip()
-    return f"at {path}:{line} in {frame.f_code.co_name}" + (f": {source}" if source else "")
+    source = linecache.getline(code.co_filename, number).strip()
+    return f"at {path}:{number} in {code.co_name}" + (f": {source}" if source else "")
 
 
-def _frames(awaited: Any) -> list[FrameType]:
-    """The frames of a coroutine and of what it waits for, innermost last."""
-    frames: list[FrameType] = []
+def _lines(awaited: Any) -> list[Line]:
+    """Where a coroutine is, and what it waits for, innermost last."""
+    lines: list[Line] = []
     while True:
-        for frame, inner in (("cr_frame", "cr_await"), ("gi_frame", "gi_yieldfrom")):
-            if getattr(awaited, frame, None) is not None:
-                frames.append(getattr(awaited, frame))
+        for name, inner in (("cr_frame", "cr_await"), ("gi_frame", "gi_yieldfrom")):
+            frame = getattr(awaited, name, None)
+            if frame is not None:
+                lines.append(_line(frame, frame.f_lineno))
                 awaited = getattr(awaited, inner)
                 break
         else:
-            return frames
+            return lines
 
 
-def _is_library(frame: FrameType) -> bool:
-    path = Path(frame.f_code.co_filename).resolve()
-    return any(path.is_relative_to(library) for library in _LIBRARIES)
+def _is_own(line: Line) -> bool:
+    path = Path(line[0].co_filename).resolve()
+    return not any(path.is_relative_to(library) for library in _LIBRARIES)
 
 
-def _is_plumbing(frame: FrameType) -> bool:
-    package = str(frame.f_globals.get("__name__")).partition(".")[0]
+def _is_plumbing(line: Line) -> bool:
+    package = line[2].partition(".")[0]
     return package in _PLUMBING or package in sys.stdlib_module_names

@@ -6,7 +6,7 @@ import json
 import math
 from typing import Literal, NamedTuple
 
-from websocket_kit.closing import is_sendable_code
+from websocket_kit.closing import CloseCode, is_sendable_code
 
 # What a peer may see as a close code, beside those that may be sent.
 _UNSENDABLE = {1005, 1006}
@@ -18,23 +18,26 @@ class Step(NamedTuple):
     Attributes:
         number: The line's number, from 1.
         line: The line, as it was written.
-        does: The peer sends a message, the handler must send one, nothing comes for a while, or
-            the handler must close.
-        text: The message, or the close reason; None: any reason.
+        does: The peer sends a message, the handler must send one, nothing comes for a while, the
+            handler must close, or the peer closes.
+        text: The message, or the close reason; None: any reason, or none to send.
         seconds: How long nothing comes.
         code: The close code.
     """
 
     number: int
     line: str
-    does: Literal["send", "expect", "silence", "close"]
+    does: Literal["send", "expect", "silence", "expect close", "close"]
     text: str | None = None
     seconds: float = 0
     code: int = 0
 
 
 def parse_script(script: str) -> list[Step]:
-    """Read a script: ``> message``, ``< message``, ``~ seconds``, ``< close CODE [REASON]``.
+    """Read a script.
+
+    A line is ``> message``, ``< message``, ``~ seconds``, ``< close CODE [REASON]`` or
+    ``> close [CODE [REASON]]``.
 
     Raises:
         ValueError: A line is none of these; the text begins with its number.
@@ -56,19 +59,24 @@ def _parse_line(number: int, line: str) -> Step:
     if sign not in {">", "<", "~"} or text[:1].strip():
         msg = (
             "write '> message' (the peer sends), '< message' (the handler must),"
-            " '~ seconds' (silence) or '< close CODE [REASON]'"
+            " '~ seconds' (silence), '< close CODE [REASON]' or '> close [CODE [REASON]]'"
         )
         raise ValueError(msg)
     text = text[1:]
     if sign == "~":
         return Step(number, line, "silence", seconds=_read_seconds(text))
-    if sign == ">":
-        return Step(number, line, "send", text)
     if text == "close" or text.startswith("close "):
-        _, _, rest = text.partition(" ")
-        code, _, reason = rest.partition(" ")
-        return Step(number, line, "close", reason or None, code=_read_code(code))
-    return Step(number, line, "expect", text)
+        return _read_close(number, line, sign, text.removeprefix("close").lstrip())
+    return Step(number, line, "send" if sign == ">" else "expect", text)
+
+
+def _read_close(number: int, line: str, sign: str, text: str) -> Step:
+    code, _, reason = text.partition(" ")
+    if sign == ">":
+        code = code or str(CloseCode.NORMAL_CLOSURE.value)
+        return Step(number, line, "close", reason or None, code=_read_code(code, sign, set()))
+    seen = _read_code(code, sign, _UNSENDABLE)
+    return Step(number, line, "expect close", reason or None, code=seen)
 
 
 def _read_seconds(text: str) -> float:
@@ -82,10 +90,10 @@ def _read_seconds(text: str) -> float:
     return seconds
 
 
-def _read_code(text: str) -> int:
+def _read_code(text: str, sign: str, others: set[int]) -> int:
     code = int(text) if text.isascii() and text.isdecimal() and len(text) == 4 else 0
-    if not is_sendable_code(code) and code not in _UNSENDABLE:
-        msg = f"{text!r} is no close code, as in '< close 1000'"
+    if not is_sendable_code(code) and code not in others:
+        msg = f"{text!r} is no close code, as in '{sign} close 1000'"
         raise ValueError(msg)
     return code
 

@@ -9,6 +9,7 @@ is a complaint as well: many an app takes the exception for a peer that is gone.
 from __future__ import annotations
 
 import math
+import sys
 from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -17,6 +18,8 @@ import anyio
 from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint
 from starlette.datastructures import Headers
 
+from websocket_kit._ending import is_goodbye, root
+from websocket_kit._serving import serve
 from websocket_kit.closing import MAX_REASON_BYTES, CloseInfo, cut_reason, is_sendable_code
 from websocket_kit.errors import shorten
 
@@ -95,6 +98,8 @@ class Server:
         self.held: bool = False
         self.complaints: list[str] = []
         self.transcript: Transcript = Transcript()
+        self._ended_by: BaseException | None = None  # what the app handled as it closed
+        self._hindered = 0
         self._faults: deque[BaseException | None] = deque()
         self._state = "connecting"
         self._start = anyio.current_time()
@@ -160,15 +165,27 @@ class Server:
         """Keep a legal event back: a message waits for room, and one that is to fail raises."""
         if event["type"] != "websocket.send":
             return
-        await self.until(
-            lambda: (
-                self.end is not None
-                or len(self.inbox) < (self.buffer if self.stalled else MAX_WAITING)
+        self._hindered += 1
+        try:
+            await self.until(
+                lambda: (
+                    self.end is not None
+                    or len(self.inbox) < (self.buffer if self.stalled else MAX_WAITING)
+                )
             )
-        )
+        finally:
+            self._hindered -= 1
         if self._faults and (fault := self._faults.popleft()) is not None:
             self.has_left = True
             raise fault
+
+    @property
+    def blocks(self) -> str:
+        """That a message of the app's waits for the peer to read, in words; else empty."""
+        if not self._hindered:
+            return ""
+        why = "has stalled" if self.stalled else "reads nothing"
+        return f"; its send waits for this peer, which {why} ({len(self.inbox)} waiting)"
 
     def _refuse(self, what: str) -> None:
         self.complaints.append(f"ASGI does not allow {what}")
@@ -193,6 +210,7 @@ class Server:
             self.inbox.append(event)
 
     def _close(self, event: Event) -> None:
+        self._ended_by = sys.exception()
         if self._state == "connecting":
             why = f"the handler sent {describe(event)} before accept"
             self.rejection = Rejection(403, Headers(), b"", why)
@@ -217,6 +235,7 @@ class Server:
     def _start_denial(self, event: Event) -> None:
         if not self.profile.offers_denial:
             self._refuse("a denial response, which the scope does not offer")
+        self._ended_by = sys.exception()
         headers = Headers(raw=list(event.get("headers", ())))
         self.rejection = Rejection(event["status"], headers, b"")
 
@@ -227,6 +246,19 @@ class Server:
             self.rejection = rejection._replace(body=rejection.body + event.get("body", b""))
         if not event.get("more_body"):
             self._end_with(self.profile.rejected_code)
+
+    @property
+    def absorbed(self) -> BaseException | None:
+        """The disconnect of another connection that ended the app, if the library absorbed it.
+
+        Router and ``endpoint`` do that with any disconnect. One that the app has caught itself is
+        its own affair: a traceback begins in the frame that caught the error.
+        """
+        error = self._ended_by
+        if error is None or not is_goodbye(root(error)):
+            return None
+        # ``async with ws`` raises the one disconnect that a group of them is about.
+        return next(filter(_was_caught_by_library, (error, root(error))), None)
 
     def _end_with(self, code: int) -> None:
         """Have the next ``receive`` say that it is over; a code of 0: wait for ever."""
@@ -322,6 +354,11 @@ class Server:
 
     def _record(self, direction: Any, event: Event) -> None:
         self.transcript.append(Record(anyio.current_time() - self._start, direction, event))
+
+
+def _was_caught_by_library(error: BaseException) -> bool:
+    begin = error.__traceback__
+    return begin is not None and begin.tb_frame.f_globals["__name__"] == serve.__module__
 
 
 _HANDLERS: dict[str, Callable[[Server, Event], None]] = {

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from collections.abc import Callable, Collection, Coroutine, Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Never, TypeAlias, cast
 
 from starlette.websockets import WebSocket as StarletteWebSocket
 
@@ -32,13 +33,16 @@ _SETTINGS = settle({})
 _ASGI = ["scope", "receive", "send"]
 
 
-def as_app(target: Any, inputs: Mapping[str, Any], names: Mapping[str, Any]) -> Target:
+def as_app(
+    target: Any, inputs: Mapping[str, Any], names: Mapping[str, Any], options: Collection[str]
+) -> Target:
     """The ASGI app that a target is, or that calls the handler that it is.
 
     Args:
         target: The target.
         inputs: The inputs of a handler, by name.
         names: The names where ``connect`` is called, for annotations that are strings.
+        options: What the options of ``connect`` are called, one of which may be misspelt.
 
     Raises:
         TypeError: It can't be connected to, an input is unknown or missing, or it is an app, which
@@ -51,14 +55,19 @@ def as_app(target: Any, inputs: Mapping[str, Any], names: Mapping[str, Any]) -> 
     parameters = list(inspect.signature(target).parameters.values())
     if _is_asgi(target, parameters):
         if inputs:
+            name = next(iter(inputs))
             msg = (
-                f"{next(iter(inputs))!r} is neither an option of connect() nor an input: only a"
-                " bare handler takes its inputs by keyword; write them into the path, the query"
-                " or the headers"
+                f"{name!r} is neither an option of connect(){_did_you_mean(name, options)} nor an"
+                " input: only a bare handler, as a route's .handler, takes its inputs by keyword;"
+                " write them into the path, the query or the headers"
             )
             raise TypeError(msg)
         return cast("Target", target)
-    return _call_handler(target, parameters, inputs, names)
+    return _call_handler(target, parameters, inputs, names, options)
+
+
+def _did_you_mean(name: str, options: Collection[str]) -> str:
+    return "".join(f" (did you mean {each!r}?)" for each in get_close_matches(name, options, 1))
 
 
 def _is_asgi(target: Any, parameters: list[inspect.Parameter]) -> bool:
@@ -92,6 +101,7 @@ def _call_handler(
     parameters: list[inspect.Parameter],
     inputs: Mapping[str, Any],
     names: Mapping[str, Any],
+    options: Collection[str],
 ) -> Target:
     name = handler_name(handler)
     hints = read_hints(handler, name, names)
@@ -100,18 +110,22 @@ def _call_handler(
         map(is_starlettes, (hints.get(parameters[0].name), parameters[0].annotation))
     ):
         known = {parameter.name: parameter.default for parameter in parameters[1:]}
-        given = _fill_in(name, known, inputs)
+        given = _fill_in(name, known, inputs, options)
 
         async def call_starlettes(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["path_params"] = _NoPathParams()
             await handler(StarletteWebSocket(scope, receive, send), **given)
 
         return call_starlettes
     signature = read_signature(handler, names)
     types = check_types(name, signature.receives, signature.sends)
-    given = _fill_in(name, {item.name: item.default for item in signature.parameters}, inputs)
+    given = _fill_in(
+        name, {item.name: item.default for item in signature.parameters}, inputs, options
+    )
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         __tracebackhide__ = True
+        scope["path_params"] = _NoPathParams()
         ws: WebSocket[Any, Any] = WebSocket.__new__(WebSocket)
         set_up(ws, scope, receive, send, types, _SETTINGS)
         try:
@@ -124,6 +138,17 @@ def _call_handler(
     return call
 
 
+class _NoPathParams(dict[str, Any]):
+    """What a bare handler finds as its path parameters."""
+
+    def __missing__(self, key: str) -> Never:
+        msg = (
+            f"no path parameter {key!r}: a bare handler has no route to take it from; connect to"
+            " its route, or to its app, with the path"
+        )
+        raise KeyError(msg)
+
+
 def _raiser(error: BaseException) -> Callable[[object], Coroutine[Any, Any, None]]:
     async def raise_it(_: object) -> None:
         __tracebackhide__ = True
@@ -132,12 +157,16 @@ def _raiser(error: BaseException) -> Callable[[object], Coroutine[Any, Any, None
     return raise_it
 
 
-def _fill_in(name: str, known: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
+def _fill_in(
+    name: str, known: Mapping[str, Any], inputs: Mapping[str, Any], options: Collection[str]
+) -> dict[str, Any]:
     """The inputs given and the defaults of the others."""
     unknown = [key for key in inputs if key not in known]
     if unknown:
         there_are = ", ".join(known) or "none"
         msg = f"handler {name!r} has no input {unknown[0]!r} (there are: {there_are})"
+        if meant := _did_you_mean(unknown[0], options):
+            msg += f", nor connect() such an option{meant}"
         raise TypeError(msg)
     given = {**known, **inputs}
     missing = [key for key, value in given.items() if value is MISSING]

@@ -88,6 +88,10 @@ class ExpectationFailed(AssertionError):  # noqa: N818 - reads as what it is: an
         self.handler = handler
         self.transcript = transcript
 
+    def __repr__(self) -> str:
+        """What failed, on a line; ``str`` says the rest."""
+        return f"{type(self).__name__}({self.what!r})"
+
     def __str__(self) -> str:
         """What failed, what the handler is doing, and the dialogue so far."""
         said = "\n".join("  " + line for line in str(self.transcript).splitlines())

@@ -68,7 +68,14 @@ class Peer:
 
     def __repr__(self) -> str:
         """The path and what the handler is doing."""
-        return f"<Peer of {shorten(self._server.scope['path'])}: handler {self._running}>"
+        return f"<Peer of {self._name}: handler {self._running}>"
+
+    @property
+    def _name(self) -> str:
+        """What tells it from another peer: path and query."""
+        scope = self._server.scope
+        query = scope["query_string"].decode()
+        return shorten(scope["path"] + (f"?{query}" if query else ""))
 
     # ------------------------------------------------------------------------------- what is known
 
@@ -261,7 +268,7 @@ class Peer:
         Args:
             expected: A value: the message, cast to its type, equals it. Or a type: it can be cast
                 to that. Or a compiled regular expression, of text or bytes: it is found in it. Or a
-                function: it returns something true of the message, a str or bytes.
+                function: it returns something true of the message as it came, a str or bytes.
             timeout: Seconds to wait.
 
         Returns:
@@ -272,7 +279,8 @@ class Peer:
             ExpectationFailed: Something else came. It is used up.
             WebSocketDisconnectError: The connection is over.
             WaitTimeout: None came in time.
-            Exception: The handler's own, if that is how it ended.
+            Exception: The handler's own, if that is how it ended. What the function raises, with
+                the message and the transcript in a note.
         """
         __tracebackhide__ = True
         what, check = make_check(expected)
@@ -282,6 +290,10 @@ class Peer:
             passed, result = check(message)
         except WebSocketCastError as error:
             passed, result, why = False, None, f" ({summary(error)})"
+        except Exception as error:
+            text = f"expected {what}, received {shorten(message)}; checking it raised this"
+            error.add_note(str(self._failure(text, expected, message)))
+            raise
         if not passed:
             why = why or difference(expected, message)
             text = f"expected {what}, received {shorten(message)}{why}"
@@ -396,7 +408,10 @@ class Peer:
         self._server.drop(code)
 
     def stall(self) -> None:
-        """Stop reading: the handler's ``send`` blocks once ``buffer`` messages wait."""
+        """Stop reading: the handler's ``send`` blocks once ``buffer`` messages wait.
+
+        What waits can be received all the same; each message taken makes room for one more.
+        """
         self._server.stalled = True
 
     def resume(self) -> None:
@@ -436,7 +451,8 @@ class Peer:
         self._server.shut_down()
         await self._running.wait(grace)
         if not self._running.done:
-            await self.cancel()
+            wanted = f"the end of the handler, cancelled after the shutdown's grace of {grace:g} s"
+            await self._cancel(UNSET, wanted)
 
     async def cancel(self, *, timeout: float | None = UNSET) -> None:
         """Cancel the handler, and wait until it has ended.
@@ -451,8 +467,12 @@ class Peer:
         """
         __tracebackhide__ = True
         self._excuse()
+        await self._cancel(timeout, "the end of the cancelled handler")
+
+    async def _cancel(self, timeout: float | None, wanted: str) -> None:
+        __tracebackhide__ = True
         self._running.cancel()
-        await self.finished(timeout=timeout)
+        await self._until(lambda: self._running.done, timeout, wanted)
 
     async def finished(self, *, timeout: float | None = UNSET) -> None:
         """Wait until the handler has ended, however.
@@ -472,8 +492,10 @@ class Peer:
         """Run a dialogue that is written down.
 
         A line each: ``> message`` sends it; ``< message`` expects it, as JSON where the line is
-        JSON; ``~ seconds`` expects nothing for so long; ``< close CODE [REASON]`` expects that.
-        Indentation, blank lines and lines that begin with ``#`` don't count.
+        JSON; ``~ seconds`` expects nothing for so long; ``< close CODE [REASON]`` expects that, and
+        ``> close [CODE [REASON]]`` closes from this end. A message of these very words goes by
+        ``send`` and ``expect``. Indentation, blank lines and lines that begin with ``#`` don't
+        count.
 
         Args:
             script: The dialogue.
@@ -501,8 +523,10 @@ class Peer:
             await self.send(step.text)
         elif step.does == "silence":
             await self.expect_nothing(step.seconds)
-        elif step.does == "close":
+        elif step.does == "expect close":
             await self.expect_close(step.code, step.text)
+        elif step.does == "close":
+            await self.close(step.code, step.text or "")
         else:
             text = cast("str", step.text)
             message = await self._receive(UNSET, shorten(text))
@@ -545,6 +569,8 @@ class Peer:
             await calm_down()
         if not true():
             text = f"waited {seconds:g} s for {wanted}, and nothing came"
+            if cast("object", timeout) is ...:
+                text += " (pass timeout= to wait longer)"
             raise self._failure(text, wanted, _NOTHING, WaitTimeout)
 
     async def _meet_the_end(self, doing: str) -> None:
@@ -578,12 +604,17 @@ class Peer:
         """Raise what ``strict`` forbids, if there is any."""
         __tracebackhide__ = True
         if problems and self._strict:
-            shown = problems[:MAX_PROBLEMS]
-            if len(problems) > MAX_PROBLEMS:
-                shown.append(f"and {len(problems) - MAX_PROBLEMS} more")
-            listed = "".join(f"\n- {problem}" for problem in shown)
-            what = f"something is left (strict=False allows it):{listed}"
+            what = self._list_left_over(problems)
             raise self._failure(what, "nothing left", problems, LeftOver) from cause
+
+    def _list_left_over(self, problems: list[str]) -> str:
+        shown = problems[:MAX_PROBLEMS]
+        if len(problems) > MAX_PROBLEMS:
+            shown.append(f"and {len(problems) - MAX_PROBLEMS} more")
+        listed = "".join(f"\n- {problem}" for problem in shown)
+        return (
+            f"something is left of the connection to {self._name} (strict=False allows it):{listed}"
+        )
 
     def _take_crash(self) -> BaseException | None:
         """What the handler raised, if the test hasn't been told and it is worth telling."""
@@ -618,7 +649,7 @@ class Peer:
     ) -> ExpectationFailed:
         """A failure of the test, with the handler's state and the transcript."""
         so_far = Transcript(self._server.transcript)
-        return kind(what, expected, received, str(self._running), so_far)
+        return kind(what, expected, received, f"{self._running}{self._server.blocks}", so_far)
 
 
 # What a disconnect is raised as. Newer Starlettes have a second name for a call after it.
