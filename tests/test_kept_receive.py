@@ -176,7 +176,7 @@ class CoroutineFuture(asyncio.Future[Event]):
 
     def __init__(self, event: Event) -> None:
         super().__init__()
-        self.set_result(event)
+        self.get_loop().call_soon(self.set_result, event)
 
     def close(self) -> None: ...
     def send(self, value: object) -> None: ...

@@ -125,6 +125,11 @@ EVERYWHERE, NOT_WITH, NOWHERE = "everywhere", "not by async with", "nowhere"
 FORM, OTHER = "the message has the wrong form", "another message was expected"
 BIG, LATE = "the message is too big", "no message in time"
 
+
+def goodbyes_of_others() -> BaseException:
+    return error_group(WebSocketDisconnectError(), error_group(WebSocketDisconnect(1001)))
+
+
 CASES = {
     "returns": Case(None, (1000, ""), 403, EVERYWHERE),
     "raises WebSocketClose": Case(
@@ -166,7 +171,7 @@ CASES = {
         WebSocketDisconnectError, (1011, ""), 500, NOT_WITH
     ),
     "raises nothing but disconnects of others": Case(
-        lambda: error_group(WebSocketDisconnectError(), error_group(WebSocketDisconnect(1001))),
+        goodbyes_of_others,
         (1011, ""),
         500,
         NOT_WITH,
@@ -181,15 +186,19 @@ CASES = {
 TABLE = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
-def comes_out(serve: Serve, case: Case) -> AbstractContextManager[object]:
-    """Expects that the error is absorbed or comes out, as the case says."""
-    if case.kept == EVERYWHERE or (case.kept == NOT_WITH and serve is not serve_async_with):
+def comes_out(
+    serve: Serve, case: Case, *, of_connect: bool = False
+) -> AbstractContextManager[object]:
+    """Expects that the error is absorbed or comes out, as the case says.
+
+    Another connection's disconnect comes out of the testing kit's ``connect`` in any case.
+    """
+    goodbye = case.error in {WebSocketDisconnectError, goodbyes_of_others}
+    absorbed = case.kept == NOT_WITH and serve is not serve_async_with
+    if case.kept == EVERYWHERE or (absorbed and not (goodbye and of_connect)):
         return nullcontext()
     assert case.error is not None
-    is_group = "sub-exception" in str(case.error())
-    if is_group and case.kept == NOT_WITH:
-        return pytest.raises(WebSocketDisconnectError)
-    return pytest.raises(type(case.error()))
+    return pytest.raises(WebSocketDisconnectError if goodbye else type(case.error()))
 
 
 @ALL
@@ -201,7 +210,7 @@ async def test_after_accept_a_handlers_end_is_a_close(serve: Serve, case: Case) 
         if case.error is not None:
             raise case.error()
 
-    with comes_out(serve, case):
+    with comes_out(serve, case, of_connect=True):
         async with connect(serve(handler)) as peer:
             await peer.expect_close(*case.after)
             assert "s3cret" not in repr(peer.transcript)
@@ -237,7 +246,7 @@ async def test_a_connection_that_is_over_is_sent_nothing_more(serve: Serve, case
         if case.error is not None:
             raise case.error()
 
-    with comes_out(serve, case):
+    with comes_out(serve, case, of_connect=True):
         async with connect(serve(handler)) as peer:
             await peer.expect_close(4000, "enough")
 
@@ -528,16 +537,25 @@ async def test_an_error_is_left_to_the_server_to_log(
     assert caplog.messages == []
 
 
+async def accept_and_close(ws: WebSocket) -> None:
+    await ws.accept()
+    await ws.close()
+
+
+async def do_nothing(_: WebSocket) -> None: ...
+
+
 @BOTH
+@pytest.mark.parametrize("before", [do_nothing, WebSocket.accept, accept_and_close])
+@pytest.mark.parametrize("goodbye", [WebSocketDisconnectError, goodbyes_of_others])
 async def test_a_handler_that_another_connections_goodbye_stopped_is_warned_of(
-    serve: Serve, caplog: pytest.LogCaptureFixture
+    serve: Serve, before: Handler, goodbye: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def handler(ws: WebSocket) -> None:
-        await ws.accept()
-        raise WebSocketDisconnectError
+        await before(ws)
+        raise goodbye()
 
-    async with connect(serve(handler)):
-        pass
+    await serve(handler)(*Server().asgi)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "another connection's peer left" in caplog.messages[0]
 

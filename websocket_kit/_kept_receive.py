@@ -47,7 +47,7 @@ class KeptReceive:
         pending = self._pending
         if pending is None:
             given = self._receive()
-            # What is there already is no future, and what is a coroutine too (h2corn) loses nothing.
+            # What is there already is no future; what is a coroutine too (h2corn) loses nothing.
             if asyncio.iscoroutine(given) or not asyncio.isfuture(given):
                 event: Event = await given
                 return event

@@ -9,22 +9,29 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import anyio
+from starlette.websockets import WebSocketDisconnect
 
 from ._channel import Channel
 from ._draining import DRAINING, Connections
-from ._ending import Ending, root
+from ._ending import Ending, is_goodbye, root
 from ._finishing import finish, foreign_origin, is_over, refuse, state_of
 from ._handling import OnAsyncio, OnTrio
 from ._handshake import Rejection
-from ._lifecycle import CONNECTING, OPEN
+from ._lifecycle import CONNECTING
 from ._limits import Gate
 from ._logging import client_host, log
 from ._time_limit import asyncio_task
 from .connection import WebSocket
 from .errors import WebSocketMessageTooBig, WebSocketTimeoutError
+
+# Whom the testing kit has told of a handler that another connection's goodbye ended.
+anothers_watcher: ContextVar[Callable[[BaseException], None] | None] = ContextVar(
+    "websocket_kit_anothers_watcher", default=None
+)
 
 
 class Service(NamedTuple):
@@ -118,14 +125,29 @@ def _let_out(ws: Channel, gates: tuple[Gate, ...]) -> None:
         gate.leave(client_host(ws.scope))
 
 
-async def _absorb(ws: Channel, error: BaseException, name: str) -> bool:
+async def _absorb(ws: WebSocket[Any, Any], error: BaseException, name: str) -> bool:
     """End the connection as the handler's error says; whether that was all the error is about."""
-    left_open = state_of(ws) is OPEN
+    only = root(error)
+    anothers = is_goodbye(only) and _is_anothers(ws, only)
     ending = await finish(ws, error)
     if ending.then in {"cancel", "raise"}:
         return False
-    _log_ending(ws, name, error, ending, left_open=left_open)
+    if ending.then == "log":
+        _log_ending(ws, name, only, ending)
+    if anothers:
+        _log_anothers(ws, name, ending)
+        watcher = anothers_watcher.get()
+        if watcher is not None:
+            watcher(only)
     return True
+
+
+def _is_anothers(ws: WebSocket[Any, Any], goodbye: BaseException) -> bool:
+    info = ws.close_info
+    if info is None:
+        return True
+    # After a drain or a limit its own goodbye is another error than a disconnect.
+    return info.by == "server" and isinstance(goodbye, WebSocketDisconnect)
 
 
 async def _end(ws: Channel, name: str) -> None:
@@ -153,29 +175,27 @@ def _log_unanswered(ws: Channel, name: str) -> None:
 _SAFE = {WebSocketMessageTooBig, WebSocketTimeoutError}
 
 
-def _log_ending(
-    ws: Channel, name: str, error: BaseException, ending: Ending, *, left_open: bool
-) -> None:
-    if ending.then == "log":
-        only = root(error)
-        log(
-            logging.INFO,
-            "failed",
-            ws.scope,
-            ": %s ended its connection: %s (%s)",
-            name,
-            only if type(only) in _SAFE else ending.reason,
-            type(only).__name__,
-            handler=name,
-            code=ending.code,
-        )
-    elif ending.then == "disconnect" and left_open:
-        log(
-            logging.WARNING,
-            "failed",
-            ws.scope,
-            ": %s stopped because another connection's peer left",
-            name,
-            handler=name,
-            code=ending.code,
-        )
+def _log_ending(ws: Channel, name: str, error: BaseException, ending: Ending) -> None:
+    log(
+        logging.INFO,
+        "failed",
+        ws.scope,
+        ": %s ended its connection: %s (%s)",
+        name,
+        error if type(error) in _SAFE else ending.reason,
+        type(error).__name__,
+        handler=name,
+        code=ending.code,
+    )
+
+
+def _log_anothers(ws: Channel, name: str, ending: Ending) -> None:
+    log(
+        logging.WARNING,
+        "failed",
+        ws.scope,
+        ": %s stopped because another connection's peer left",
+        name,
+        handler=name,
+        code=ending.code,
+    )

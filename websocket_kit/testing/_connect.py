@@ -13,6 +13,7 @@ import anyio
 
 from websocket_kit._handshake import check_subprotocols
 from websocket_kit._options import check_timeout
+from websocket_kit._serving import anothers_watcher
 from websocket_kit.closing import HeadersLike, encode_headers
 from websocket_kit.errors import shorten
 
@@ -190,6 +191,7 @@ class _Connection(AbstractAsyncContextManager[Peer]):
         self._buffer = buffer
         self._strict = strict
         self._problems: list[str] = []
+        self._anothers: BaseException | None = None
 
     def __enter__(self) -> Never:
         """Refuse: only ``async with`` can wait."""
@@ -205,7 +207,10 @@ class _Connection(AbstractAsyncContextManager[Peer]):
         server = self._server = Server(self._profile, self._scope, buffer=self._buffer)
         server.held = True
         app = self._app
+        # The app's task alone is to have this.
+        outside = anothers_watcher.set(self._note_anothers)
         running = self._running = Running(lambda: app(server.scope, server.receive, server.send))
+        anothers_watcher.reset(outside)
         running.on_end(self._finish)
         peer = self._peer = Peer(server, running, self._timeout, strict=self._strict)
         try:
@@ -253,9 +258,14 @@ class _Connection(AbstractAsyncContextManager[Peer]):
         """Note that the handler has ended, and what of."""
         running, server = self._running, self._server
         server.finish(crashed=running.error is not None)
-        if running.error is None and (error := server.absorbed) is not None:
-            error.add_note(_ANOTHERS)
-            running.error = error
+        if running.error is None and self._anothers is not None:
+            self._anothers.add_note(_ANOTHERS)
+            running.error = self._anothers
+
+    def _note_anothers(self, error: BaseException) -> None:
+        """Keep what the library absorbs, though a test should know of it."""
+        if not self._server.has_left:
+            self._anothers = error
 
     async def _see_out(self, timeout: float | None) -> None:
         """Close if that is still to do, see the handler to its end, and note what is left."""

@@ -9,7 +9,6 @@ is a complaint as well: many an app takes the exception for a peer that is gone.
 from __future__ import annotations
 
 import math
-import sys
 from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,8 +17,6 @@ import anyio
 from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint
 from starlette.datastructures import Headers
 
-from websocket_kit._ending import is_goodbye, root
-from websocket_kit._serving import serve
 from websocket_kit.closing import MAX_REASON_BYTES, CloseInfo, cut_reason, is_sendable_code
 from websocket_kit.errors import shorten
 
@@ -98,7 +95,6 @@ class Server:
         self.held: bool = False
         self.complaints: list[str] = []
         self.transcript: Transcript = Transcript()
-        self._ended_by: BaseException | None = None  # what the app handled as it closed
         self._hindered = 0
         self._faults: deque[BaseException | None] = deque()
         self._state = "connecting"
@@ -210,7 +206,6 @@ class Server:
             self.inbox.append(event)
 
     def _close(self, event: Event) -> None:
-        self._ended_by = sys.exception()
         if self._state == "connecting":
             why = f"the handler sent {describe(event)} before accept"
             self.rejection = Rejection(403, Headers(), b"", why)
@@ -235,7 +230,6 @@ class Server:
     def _start_denial(self, event: Event) -> None:
         if not self.profile.offers_denial:
             self._refuse("a denial response, which the scope does not offer")
-        self._ended_by = sys.exception()
         headers = Headers(raw=list(event.get("headers", ())))
         self.rejection = Rejection(event["status"], headers, b"")
 
@@ -246,19 +240,6 @@ class Server:
             self.rejection = rejection._replace(body=rejection.body + event.get("body", b""))
         if not event.get("more_body"):
             self._end_with(self.profile.rejected_code)
-
-    @property
-    def absorbed(self) -> BaseException | None:
-        """The disconnect of another connection that ended the app, if the library absorbed it.
-
-        Router and ``endpoint`` do that with any disconnect. One that the app has caught itself is
-        its own affair: a traceback begins in the frame that caught the error.
-        """
-        error = self._ended_by
-        if error is None or not is_goodbye(root(error)):
-            return None
-        # ``async with ws`` raises the one disconnect that a group of them is about.
-        return next(filter(_was_caught_by_library, (error, root(error))), None)
 
     def _end_with(self, code: int) -> None:
         """Have the next ``receive`` say that it is over; a code of 0: wait for ever."""
@@ -354,11 +335,6 @@ class Server:
 
     def _record(self, direction: Any, event: Event) -> None:
         self.transcript.append(Record(anyio.current_time() - self._start, direction, event))
-
-
-def _was_caught_by_library(error: BaseException) -> bool:
-    begin = error.__traceback__
-    return begin is not None and begin.tb_frame.f_globals["__name__"] == serve.__module__
 
 
 _HANDLERS: dict[str, Callable[[Server, Event], None]] = {
