@@ -69,6 +69,8 @@ class Inputs:
         """The values by parameter name, and what is wrong with the others."""
         values: dict[str, Any] = {}
         problems: list[Problem] = []
+        if not self._inputs:
+            return values, problems
         given = {where: read(scope) for where, read in self._readers}
         for item in self._inputs:
             parameter, where, key, cast, default, last, model = item

@@ -10,10 +10,10 @@ after; what is left is settled by who registered first. A parameter that takes s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
-from starlette.convertors import CONVERTOR_TYPES, Convertor, StringConvertor
+from starlette.convertors import CONVERTOR_TYPES, Convertor
 
 from .errors import InvalidRouteError
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 _PARAMETER = re.compile(r"\{([a-zA-Z_][a-zA-Z0-9_]*)(?::([a-zA-Z_][a-zA-Z0-9_]*))?\}")
 
-LITERAL, PARAMETER = 0, 1
+_STR = CONVERTOR_TYPES["str"]
 
 
 class PathPattern(NamedTuple):
@@ -40,17 +40,18 @@ class PathPattern(NamedTuple):
     segments: tuple[str | re.Pattern[str], ...]
     has_tail: bool
 
-    def convert(self, values: Iterable[str]) -> dict[str, Any]:
+    def convert(self, values: Sequence[str]) -> dict[str, Any]:
         """The parameters' values by name.
 
         Raises:
             ValueError: A convertor refuses one.
         """
-        return {
-            # A str is what it is; to ask for it costs as much as to find the route.
-            name: value if type(convertor) is StringConvertor else convertor.convert(value)
-            for (name, convertor), value in zip(self.convertors.items(), values, strict=True)
-        }
+        params: dict[str, Any] = {}
+        # zip() alone would cost as much as to find the route, and a str needs no call.
+        for index, (name, convertor) in enumerate(self.convertors.items()):
+            value = values[index]
+            params[name] = value if convertor is _STR else convertor.convert(value)
+        return params
 
     def fill_in(self, values: dict[str, Any]) -> str:
         """The path with these values in the place of its parameters."""
@@ -150,7 +151,9 @@ class Matcher(Generic[T]):
     def __init__(self) -> None:
         """Start with no path."""
         self._root: _Node[T] = _Node()
-        self._literal: dict[str, _End[T]] = {}  # paths without parameters: one look-up
+        # What most paths are, for one look-up each: literals only, and these with one {name} more.
+        self._literal: dict[str, _End[T]] = {}
+        self._before_name: dict[str, _End[T]] = {}
         self._count = 0
 
     def add(self, pattern: PathPattern, target: T) -> None:
@@ -160,9 +163,10 @@ class Matcher(Generic[T]):
             InvalidRouteError: One of the same shape is there already.
         """
         end = _End(target, pattern, self._count)
-        node = self._root
+        parent = node = self._root
         inner = pattern.segments[:-1] if pattern.has_tail else pattern.segments
         for segment in inner:
+            parent = node
             if isinstance(segment, str):
                 node = node.literals.setdefault(segment, _Node())
             else:
@@ -182,18 +186,31 @@ class Matcher(Generic[T]):
             node.end = end
         if not pattern.convertors:
             self._literal[pattern.path.removesuffix("/")] = end
+        elif (
+            len(pattern.convertors) == 1
+            and pattern.segments[-1] is _WHOLE_SEGMENT
+            # Nothing there was before it, and it wins over what comes later.
+            and len(parent.branches) == 1
+            and not parent.tails
+        ):
+            self._before_name[pattern.path.removesuffix("/").rpartition("/")[0]] = end
 
     def find(self, path: str) -> tuple[T, dict[str, Any]] | None:
         """The target of the route that a path belongs to, and the path's parameters."""
-        found = self._literal.get(path.removesuffix("/"))
+        whole = path.removesuffix("/")
+        found = self._literal.get(whole)
         if found is not None:
             return found.target, {}
         if path and not path.startswith("/"):
             return None
-        match = _walk(self._root, path.removesuffix("/").split("/")[1:], path)
-        if match is None:
-            return None
-        end, values = match
+        before, _, name = whole.rpartition("/")
+        end = self._before_name.get(before)
+        values: _Values = (name,)
+        if end is None or not name:
+            match = _walk(self._root, whole.split("/")[1:], path)
+            if match is None:
+                return None
+            end, values = match
         try:
             return end.target, end.pattern.convert(values)
         except ValueError:  # a number of 5,000 digits, say: no such path

@@ -407,6 +407,8 @@ def route_path(scope: Scope) -> str:
     """
     path: str = scope["path"]
     root: str = (scope.get("root_path") or "").rstrip("/")
+    if not root:
+        return path
     servers: str = (scope.get("app_root_path") or "").rstrip("/")
     for prefix in (root, root.removeprefix(servers)):
         if prefix and (path + "/").startswith(prefix + "/"):
@@ -422,8 +424,9 @@ def _find(matcher: Matcher[WebSocketRoute], scope: Scope) -> WebSocketRoute | No
     if found is None:
         return None
     route, params = found
-    if params or "path_params" in scope:
-        scope["path_params"] = {**scope.get("path_params", {}), **params}
+    if params:
+        mounts = scope.get("path_params")
+        scope["path_params"] = {**mounts, **params} if mounts else params
     scope["endpoint"] = route.handler
     return route
 
