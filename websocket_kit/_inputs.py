@@ -62,36 +62,38 @@ class Inputs:
 
     def __init__(self, inputs: Sequence[_Input]) -> None:
         """Take the inputs planned by ``plan_inputs``."""
-        self._inputs = inputs
-        self._readers = [(where, _READERS[where]) for where in {item.where for item in inputs}]
+        self._sources = [
+            (read, [item for item in inputs if item.where == where])
+            for where, read in _READERS.items()
+            if any(item.where == where for item in inputs)
+        ]
 
     def read(self, scope: Scope) -> tuple[dict[str, Any], list[Problem]]:
         """The values by parameter name, and what is wrong with the others."""
         values: dict[str, Any] = {}
         problems: list[Problem] = []
-        if not self._inputs:
-            return values, problems
-        given = {where: read(scope) for where, read in self._readers}
-        for item in self._inputs:
-            parameter, where, key, cast, default, last, model = item
-            if model is None:
-                found = given[where].get(key)
-                if last and found is not None:
-                    found = found[-1]
-            else:
-                found = _read_model(item, given[where])
-            if found is None:
-                if default is None:
-                    problems.append(Problem((where, key), "Field required", "missing"))
+        for read, inputs in self._sources:
+            given = read(scope)
+            for item in inputs:
+                parameter, where, key, cast, default, last, model = item
+                if model is None:
+                    found = given.get(key)
+                    if last and found is not None:
+                        found = found[-1]
                 else:
-                    values[parameter] = default()
-            elif cast is None:
-                values[parameter] = found
-            else:
-                try:
-                    values[parameter] = cast(found)
-                except BAD_VALUE as error:
-                    problems.extend(_problems(item, error))
+                    found = _read_model(item, given)
+                if found is None:
+                    if default is None:
+                        problems.append(Problem((where, key), "Field required", "missing"))
+                    else:
+                        values[parameter] = default()
+                elif cast is None:
+                    values[parameter] = found
+                else:
+                    try:
+                        values[parameter] = cast(found)
+                    except BAD_VALUE as error:
+                        problems.extend(_problems(item, error))
         return values, problems
 
 
@@ -203,7 +205,10 @@ def _plan_path(what: str, item: Parameter, convertor: Convertor[Any]) -> _Input:
     gives_scalar = type(convertor) in _GIVE_SCALARS
     if gives_scalar and _needs_body(item.tp):
         raise InvalidRouteError(_body_text(what, item.tp))
-    cast = None if item.tp is MISSING else _path_cast(_read_type(what, item.tp).cast, convertor)
+    given_as_asked = item.tp is MISSING or (
+        item.tp is str and type(convertor) in {StringConvertor, PathConvertor}
+    )
+    cast = None if given_as_asked else _path_cast(_read_type(what, item.tp).cast, convertor)
     if gives_scalar and _holds_many(item.tp):
         msg = (
             f"{what} is a {type_name(item.tp)}, and its place in the path holds one value: make it"
