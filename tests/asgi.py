@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 
 import anyio
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket as StarletteWebSocket
 
-from websocket_kit import WebSocket
+from websocket_kit import WebSocket, wrap
 from websocket_kit.testing import _server, transcript
 from websocket_kit.testing._profiles import PROFILES, Profile, make_scope
 
@@ -193,6 +194,10 @@ class Server(Watched):
     def websocket(self, **options: Any) -> WebSocket[Any, Any]:
         """A WebSocket on this connection."""
         return WebSocket(*self.asgi, **options)
+
+    def wrapped(self) -> WebSocket:
+        """A WebSocket on a socket of Starlette's on this connection."""
+        return wrap(StarletteWebSocket(*self.asgi))
 
     def push(  # pyright: ignore[reportIncompatibleMethodOverride]  # takes more than the kit's
         self, *events: str | bytes | Event | BaseException

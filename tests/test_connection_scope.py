@@ -14,7 +14,6 @@ import anyio
 import pytest
 from anyio import current_time, sleep_forever
 from pydantic import TypeAdapter
-from starlette.websockets import WebSocket as StarletteWebSocket
 
 from tests.asgi import Event, Server, accept, close, denial
 from websocket_kit import (
@@ -23,7 +22,6 @@ from websocket_kit import (
     WebSocket,
     WebSocketDisconnectError,
     WebSocketHandshakeError,
-    wrap,
 )
 
 pytestmark = pytest.mark.anyio
@@ -179,15 +177,7 @@ async def test_reject_in_async_with_is_too_late() -> None:
 # --------------------------------------------------------------------------------------- memory
 
 
-def raw(server: Server) -> WebSocket:
-    return WebSocket(*server.asgi)
-
-
-def through_starlette(server: Server) -> WebSocket:
-    return wrap(StarletteWebSocket(*server.asgi))
-
-
-@pytest.mark.parametrize("make", [raw, through_starlette])
+@pytest.mark.parametrize("make", [Server.websocket, Server.wrapped])
 @pytest.mark.parametrize("use", ["iterate", "task group", "time out", "answer"])
 async def test_nothing_keeps_a_finished_websocket_alive(
     use: str, make: Callable[[Server], WebSocket]

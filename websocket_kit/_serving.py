@@ -13,7 +13,6 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import anyio
-from starlette.websockets import WebSocketDisconnect
 
 from ._channel import Channel
 from ._draining import DRAINING, Connections
@@ -128,7 +127,7 @@ def _let_out(ws: Channel, gates: tuple[Gate, ...]) -> None:
 async def _absorb(ws: WebSocket[Any, Any], error: BaseException, name: str) -> bool:
     """End the connection as the handler's error says; whether that was all the error is about."""
     only = root(error)
-    anothers = is_goodbye(only) and _is_anothers(ws, only)
+    anothers = is_goodbye(only) and _is_anothers(ws)
     ending = await finish(ws, error)
     if ending.then in {"cancel", "raise"}:
         return False
@@ -142,12 +141,10 @@ async def _absorb(ws: WebSocket[Any, Any], error: BaseException, name: str) -> b
     return True
 
 
-def _is_anothers(ws: WebSocket[Any, Any], goodbye: BaseException) -> bool:
+def _is_anothers(ws: WebSocket[Any, Any]) -> bool:
+    """Whether a goodbye can't be the connection's own: its peer is there, or its handler closed."""
     info = ws.close_info
-    if info is None:
-        return True
-    # After a drain or a limit its own goodbye is another error than a disconnect.
-    return info.by == "server" and isinstance(goodbye, WebSocketDisconnect)
+    return info is None or (info.by == "server" and ws._dropped is None)
 
 
 async def _end(ws: Channel, name: str) -> None:
