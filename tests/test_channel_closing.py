@@ -18,6 +18,7 @@ from websocket_kit import (
     WebSocketHandshakeError,
     wrap,
 )
+from websocket_kit._finishing import drop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -319,3 +320,43 @@ async def test_a_wrapped_socket_is_sent_nothing_after_the_end() -> None:
     with pytest.raises(WebSocketDisconnectError):
         await ws.receive()
     assert server.tried == [accept()]
+
+
+async def test_a_wrapped_socket_whose_handshake_was_read_already_is_rejected() -> None:
+    server = Server()
+    socket = StarletteWebSocket(*server.asgi)
+    await socket.receive()
+    await wrap(socket).reject()
+    assert server.sent == denial(403)
+
+
+async def test_a_peer_that_leaves_after_the_library_has_dropped_it_changes_nothing() -> None:
+    server = Server(connect=False)
+    ws = server.websocket()
+
+    async def accept_it() -> None:
+        with pytest.raises(WebSocketHandshakeError, match="the server stops"):
+            await ws.accept()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(accept_it)
+        await wait_all_tasks_blocked()
+        drop(ws, 1012, "", "the server stops")
+        server.leave(1001)
+    assert ws.close_info == CloseInfo(None, "", "server")
+
+
+async def test_a_second_code_for_a_server_that_refused_the_first_can_be_cancelled() -> None:
+    server = Server(refuses={1011})
+    server.stuck.add("websocket.close")
+    ws = server.websocket()
+    await ws.accept()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ws.close, 1011)
+        await wait_all_tasks_blocked()
+        server.freed.set()
+        server.freed = anyio.Event()  # the second is stuck again
+        await wait_all_tasks_blocked()
+        tasks.cancel_scope.cancel()
+    assert server.tried == [accept(), close(1011), close(4011)]
+    assert ws.close_info == CloseInfo(1011, "", "server")

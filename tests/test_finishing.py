@@ -10,7 +10,6 @@ from anyio import current_time, sleep, sleep_forever, wait_all_tasks_blocked
 
 from tests.asgi import Event, Server, accept, close, denial
 from websocket_kit import (
-    CloseInfo,
     WebSocket,
     WebSocketRoute,
 )
@@ -161,22 +160,6 @@ async def test_the_close_of_a_handler_that_returned_is_given_five_seconds() -> N
     start = current_time()
     await WebSocketRoute("/", accept_only)(*server.asgi)
     assert current_time() - start == pytest.approx(5)
-
-
-async def test_a_second_code_for_a_server_that_refused_the_first_can_be_cancelled() -> None:
-    server = Server(refuses={1011})
-    server.stuck.add("websocket.close")
-    ws = server.websocket()
-    await ws.accept()
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(ws.close, 1011)
-        await wait_all_tasks_blocked()
-        server.freed.set()
-        server.freed = anyio.Event()  # the second is stuck again
-        await wait_all_tasks_blocked()
-        tasks.cancel_scope.cancel()
-    assert server.tried == [accept(), close(1011), close(4011)]
-    assert ws.close_info == CloseInfo(1011, "", "server")
 
 
 async def test_what_a_cancellation_leaves_of_a_rejection_is_sent_at_the_end() -> None:
