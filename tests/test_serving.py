@@ -30,6 +30,7 @@ from websocket_kit import (
     WebSocketRouter,
     WebSocketTimeoutError,
     endpoint,
+    websocket,
 )
 from websocket_kit.testing import HandshakeRejected, connect
 from websocket_kit.testing._running import calm_down
@@ -908,3 +909,12 @@ async def test_a_handler_that_is_sent_home_is_waited_for_until_its_peer_knows() 
         tasks.start_soon(rooms.close_all)
         await peer.expect_close(1012)
     assert rooms.connections == frozenset()
+
+
+async def test_a_handler_that_cannot_be_called_is_not_and_its_peer_is_refused() -> None:
+    async def handler(ws: WebSocket, room: int) -> None:
+        raise NotImplementedError  # its input is none
+
+    server = Server(query_string=b"room=lobby")
+    await WebSocketRouter(routes=[websocket("/")(handler)])(*server.asgi)
+    assert server.sent[0]["status"] == 400
