@@ -12,10 +12,11 @@ from collections.abc import Awaitable, Callable, Container
 from typing import Any, TypeAlias
 
 import anyio
+import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket as StarletteWebSocket
 
-from websocket_kit import WebSocket, wrap
+from websocket_kit import WebSocket, WebSocketHandshakeError, wrap
 from websocket_kit.testing import _server, transcript
 from websocket_kit.testing._profiles import PROFILES, Profile, make_scope
 
@@ -73,6 +74,12 @@ def noted(app: ASGIApp, sent: list[Event]) -> ASGIApp:
         await app(scope, receive, note)
 
     return noting
+
+
+async def receive_until_closed(ws: WebSocket[Any, Any]) -> None:
+    """Receive, and hear that another task of this end has closed."""
+    with pytest.raises(WebSocketHandshakeError, match="this end has closed"):
+        await ws.receive()
 
 
 # -------------------------------------------------------------------------------------- the servers

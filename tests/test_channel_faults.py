@@ -8,7 +8,7 @@ import anyio
 import pytest
 from anyio import wait_all_tasks_blocked
 
-from tests.asgi import Call, Server, accept, close
+from tests.asgi import Call, Server, accept, close, receive_until_closed
 from websocket_kit import (
     CloseCode,
     CloseInfo,
@@ -263,12 +263,8 @@ async def test_a_receive_that_raises_after_our_own_close_is_no_disconnect() -> N
     ws = server.websocket()
     await ws.accept()
 
-    async def receive() -> None:
-        with pytest.raises(WebSocketHandshakeError, match="this end has closed"):
-            await ws.receive()
-
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(receive)
+        tasks.start_soon(receive_until_closed, ws)
         await wait_all_tasks_blocked()
         await ws.close(1001)
         server.push(RuntimeError("closed"))

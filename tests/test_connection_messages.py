@@ -12,7 +12,7 @@ import pytest
 from anyio import wait_all_tasks_blocked
 from pydantic import BaseModel, Field
 
-from tests.asgi import Server, accept, binary, close, text
+from tests.asgi import Server, accept, binary, close, receive_until_closed, text
 from websocket_kit import (
     CloseInfo,
     WebSocket,
@@ -564,12 +564,8 @@ async def test_what_comes_after_a_close_of_another_task_is_no_message() -> None:
     ws = server.websocket()
     await ws.accept()
 
-    async def receive() -> None:
-        with pytest.raises(WebSocketHandshakeError, match="this end has closed"):
-            await ws.receive()
-
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(receive)
+        tasks.start_soon(receive_until_closed, ws)
         await wait_all_tasks_blocked()
         await ws.close()
         server.push("late")

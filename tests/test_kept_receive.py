@@ -64,11 +64,8 @@ def text(message: str) -> Event:
 
 
 async def test_a_receive_in_python_is_left_alone() -> None:
-    async def receive() -> Event:
-        raise NotImplementedError
-
     server = Server()
-    assert keep(receive) is receive
+    assert keep(connected) is connected
     assert keep(server.receive) == server.receive
     async with server.websocket():
         pass

@@ -19,6 +19,7 @@ from websocket_kit import WebSocket, WebSocketRouter
 async def site(scope: Scope, _receive: Receive, send: Send) -> None:
     """Answer HTTP, and nothing else, in raw ASGI."""
     if scope["type"] != "http":
+        # ASGI: an app raises at a scope it doesn't know, a lifespan too.
         msg = f"this site speaks no {scope['type']}"
         raise NotImplementedError(msg)
     await send({"type": "http.response.start", "status": 200, "headers": []})
