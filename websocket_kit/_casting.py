@@ -103,11 +103,11 @@ def caster(tp: Any) -> Cast:
     """
     # Most types are the very object they were before, and a key takes longer than a cast.
     try:
-        return _casts_by_id[id(tp)][0]
+        return casts_by_id[id(tp)][0]
     except KeyError:
         made = _kept(_casts, tp, _make_cast)
     # The type is held, so that no other object gets its id.
-    return _keep(_casts_by_id, id(tp), (made, tp))[0]
+    return _keep(casts_by_id, id(tp), (made, tp))[0]
 
 
 def _kept(cache: dict[Hashable, T], tp: Any, make: Callable[[Any], T]) -> T:
@@ -128,7 +128,7 @@ def _keep(cache: dict[K, T], key: K, value: T) -> T:
 
 
 _casts: dict[Hashable, Cast] = {}
-_casts_by_id: dict[int, tuple[Cast, Any]] = {}
+casts_by_id: dict[int, tuple[Cast, Any]] = {}
 _encodes: dict[Hashable, Encode] = {}
 
 
@@ -147,7 +147,7 @@ def _key(tp: Any) -> Hashable:
 
 def _make_cast(tp: Any) -> Cast:
     plain = unwrap(tp)
-    if plain is dict:
+    if plain in _DICTS:
         return _dict_cast(tp)
     scalar = _SCALARS.get(plain) if isinstance(plain, type) else None
     if scalar is not None:
@@ -339,6 +339,8 @@ def _dict_reader() -> Cast:
     # Made when first needed: an import that makes an adapter takes 15 ms longer.
     return _json_reader(TypeAdapter(dict[str, Any]).validator.validate_json)
 
+
+_DICTS: tuple[Any, ...] = (dict, dict[str, Any])  # which are the same to JSON
 
 _SCALARS: dict[type, Cast] = {
     str: _read_str,

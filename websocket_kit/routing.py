@@ -464,9 +464,9 @@ async def _serve_otherwise(
         raise ValueError(msg)
 
 
-# Caught, not raised: how an app says that it doesn't know a scope's type (ASGI specification,
-# "Applications": it must raise, the type is its own choice). Another error is a bug of the app's,
-# for the server to log.
+# Caught, not raised: how an app says that it doesn't know a scope's type. It must raise, says the
+# ASGI specification under "Applications", and leaves to it what. Another error is a bug of the
+# app's, for the server to log.
 _NO_SUCH_PROTOCOL = (ValueError, NotImplementedError, AssertionError)
 
 

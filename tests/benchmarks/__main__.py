@@ -12,14 +12,14 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-from tests.benchmarks import cases, footprints, loopback
+from tests.benchmarks import cases, footprints, loopback, parts
 from tests.benchmarks.cases import Case
 from tests.benchmarks.estimating import Run, Table, estimate
 from tests.benchmarks.measuring import QUICK_SAMPLE, take_rounds
 from tests.benchmarks.reporting import to_markdown, to_text
 from tests.benchmarks.targets import TARGETS
 
-CASES = [*cases.CASES, *footprints.CASES, *loopback.CASES]
+CASES = [*cases.CASES, *parts.CASES, *footprints.CASES, *loopback.CASES]
 ROUNDS = 21
 SHOWN_VERSIONS = (
     *("pydantic", "starlette", "fastapi", "litestar", "blacksheep", "falcon", "quart", "chanx"),

@@ -7,7 +7,7 @@ import contextlib
 import importlib
 import itertools
 import time
-from collections.abc import Awaitable, Callable, Generator, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
@@ -100,27 +100,37 @@ async def _bounded(check: Awaitable[None]) -> None:
 # ------------------------------------------------------------------------------- messages
 
 
+@contextlib.contextmanager
+def echoing(
+    apps: Mapping[str, App],
+    texts: Sequence[str],
+    *,
+    suspends: bool = False,
+    make_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> Generator[list[Candidate]]:
+    """Apps that send every message back, by the names of their rows."""
+    with event_loop(make_loop) as runner:
+
+        def measure(app: App) -> Callable[[int], float]:
+            return lambda count: runner.run(time_echo(app, texts, count, suspends=suspends))
+
+        for app in apps.values():
+            runner.run(_bounded(check_echo(app, texts)))
+        yield [Candidate(name, measure(app)) for name, app in apps.items()]
+
+
 def _echo(
     job: Job,
     *,
     suspends: bool = False,
     make_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> Callable[[], AbstractContextManager[list[Candidate]]]:
-    @contextlib.contextmanager
-    def open_case() -> Generator[list[Candidate]]:
-        texts = MESSAGES[job]
+    def open_case() -> AbstractContextManager[list[Candidate]]:
         name, make = raw.BASELINES[job]
         apps = {name: make(), CONTROL.format(name): make()}
         for library in libraries:
             apps |= library.ways(job)
-        with event_loop(make_loop) as runner:
-
-            def measure(app: App) -> Callable[[int], float]:
-                return lambda count: runner.run(time_echo(app, texts, count, suspends=suspends))
-
-            for app in apps.values():
-                runner.run(_bounded(check_echo(app, texts)))
-            yield [Candidate(name, measure(app)) for name, app in apps.items()]
+        return echoing(apps, MESSAGES[job], suspends=suspends, make_loop=make_loop)
 
     return open_case
 
@@ -128,11 +138,39 @@ def _echo(
 # ---------------------------------------------------------------------------- connections
 
 
+class Connecting(NamedTuple):
+    """An app that accepts and closes.
+
+    Attributes:
+        app: The app.
+        path: Where it does.
+        query: The query of the handshake.
+        reason: The reason of the close, which shows that inputs were read; "": any.
+    """
+
+    app: App
+    path: str
+    query: str = ""
+    reason: str = ""
+
+
+@contextlib.contextmanager
+def connecting(apps: Mapping[str, Connecting]) -> Generator[list[Candidate]]:
+    """Such apps, by the names of their rows."""
+    with event_loop(None) as runner:
+
+        def measure(app: App, path: str, query: str) -> Callable[[int], float]:
+            return lambda count: runner.run(time_connections(app, path, query, count))
+
+        for app in apps.values():
+            runner.run(_bounded(check_connection(*app)))
+        yield [Candidate(name, measure(*app[:3])) for name, app in apps.items()]
+
+
 def _connections(
     baseline: str, routes: int, *, inputs: bool
 ) -> Callable[[], AbstractContextManager[list[Candidate]]]:
-    @contextlib.contextmanager
-    def open_case() -> Generator[list[Candidate]]:
+    def open_case() -> AbstractContextManager[list[Candidate]]:
         path = input_path(routes - 1, "lobby") if inputs else literal_path(routes - 1)
         query, reason = (QUERY, REASON) if inputs else ("", "")
         makers = {
@@ -140,19 +178,13 @@ def _connections(
             for library in libraries
             if (make := library.with_inputs if inputs else library.with_routes) is not None
         }
-        order = [baseline, baseline, *(name for name in makers if name != baseline)]
-        with event_loop(None) as runner:
-
-            def measure(app: App) -> Callable[[int], float]:
-                return lambda count: runner.run(time_connections(app, path, query, count))
-
-            candidates: list[Candidate] = []
-            for index, name in enumerate(order):
-                app = makers[name](routes)
-                runner.run(_bounded(check_connection(app, path, query, reason)))
-                shown = CONTROL.format(name) if index == 1 else name
-                candidates.append(Candidate(shown, measure(app)))
-            yield candidates
+        order = {baseline: baseline, CONTROL.format(baseline): baseline} | {n: n for n in makers}
+        return connecting(
+            {
+                shown: Connecting(makers[name](routes), path, query, reason)
+                for shown, name in order.items()
+            }
+        )
 
     return open_case
 

@@ -136,6 +136,36 @@ DESCRIPTIONS: dict[str, Description] = {
         "pydantic's TypeAdapter.",
         "Part of every start of a worker, a command or a test run.",
     ),
+    "dict-parts": Description(
+        "What our share of a dict's echo is spent on",
+        "µs a message",
+        _MICROSECONDS,
+        "The same handler on our socket, each time with something left out: what casting does "
+        "beyond parsing, what sending does beyond serialising, and both. The row of two coroutines "
+        "is raw ASGI with an async `receive` and an async `send` around the server's, and nothing "
+        "in them.",
+        "Half of what we add can't go: to be awaited twice, and to see on each message whether the "
+        "connection is still open and no other task is receiving. Casting then pays for one error "
+        "type whatever the text, for an object and nothing else as a `dict`, and for no `NaN`; "
+        "sending for aliases, for the kinds that JSON doesn't know, for errors that name what "
+        "can't be sent, and again for no `NaN`.",
+    ),
+    "union-parts": Description(
+        "What our share of a union's echo is spent on",
+        "µs a message",
+        _MICROSECONDS,
+        "The same for the union of ten models.",
+        "As above. With the longer texts of a real protocol our share is less of the whole.",
+    ),
+    "inputs-parts": Description(
+        "What our share of a connection is spent on",
+        "µs a connection",
+        _MICROSECONDS,
+        "Connect, accept, close on the last of 50 routes, each time with something left out: the "
+        "inputs from the query, the one from the path, the handler's own close.",
+        "What is left without inputs finds the route, compares the Origin, makes the socket, "
+        "accepts, and ends it in any case, even when the handler is cancelled.",
+    ),
     "testing": Description(
         "A test: connect, one message, its answer, close",
         "µs a test",

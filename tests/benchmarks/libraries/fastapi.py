@@ -92,7 +92,8 @@ def _with_routes(routes: int) -> App:
     return _app(_nothing, *map(literal_path, range(routes)))
 
 
-def _with_inputs(routes: int) -> App:
+def with_inputs(routes: int) -> App:
+    """So many routes with inputs."""
     return _app(_inputs, *map(input_path, range(routes)))
 
 
@@ -130,6 +131,6 @@ ADAPTER = Library(
         },
     },
     with_routes=_with_routes,
-    with_inputs=_with_inputs,
+    with_inputs=with_inputs,
     finder=_finder,
 )

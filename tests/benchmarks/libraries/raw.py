@@ -46,16 +46,18 @@ def echo_json(read: Callable[[str], Any], write: Callable[[Any], str]) -> App:
     return app
 
 
-class _Bare:
+class Bare:
     """Two coroutines around the server's two, and nothing in them."""
 
     __slots__ = ("_receive", "_send")
 
     def __init__(self, receive: Receive, send: Send) -> None:
+        """Around these two."""
         self._receive = receive
         self._send = send
 
     async def receive(self) -> str:
+        """The next text; EOFError: the peer left."""
         event = await self._receive()
         if event["type"] == "websocket.disconnect":
             raise EOFError
@@ -63,6 +65,7 @@ class _Bare:
         return text
 
     async def send(self, text: str) -> None:
+        """Send a text."""
         await self._send({"type": "websocket.send", "text": text})
 
 
@@ -70,7 +73,7 @@ async def echo_through_coroutines(_scope: Scope, receive: Receive, send: Send) -
     """The least that a library with an async receive and an async send can cost."""
     await receive()
     await send(ACCEPT)
-    ws = _Bare(receive, send)
+    ws = Bare(receive, send)
     try:
         while True:
             await ws.send(await ws.receive())

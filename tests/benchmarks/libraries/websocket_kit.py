@@ -89,7 +89,8 @@ def _with_routes(routes: int) -> App:
     return router
 
 
-def _with_inputs(routes: int) -> WebSocketRouter:
+def with_inputs(routes: int) -> App:
+    """So many routes with inputs."""
     router = WebSocketRouter()
     for index in range(routes):
         router.websocket(input_path(index))(_inputs)
@@ -134,7 +135,7 @@ ADAPTER = Library(
         },
     },
     with_routes=_with_routes,
-    with_inputs=_with_inputs,
+    with_inputs=with_inputs,
     finder=_finder,
     most_routes=10_000,
 )

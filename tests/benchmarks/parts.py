@@ -1,0 +1,118 @@
+"""What our own share of a message and of a connection is spent on: the same with a part left out.
+
+A part is left out by putting in its place what a handler on raw ASGI would call itself, so these
+apps are nothing to write at home.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from pydantic_core import from_json
+from starlette.types import Receive, Scope, Send
+
+from tests.benchmarks.adapter import QUERY, REASON, App, Job, input_path, literal_path
+from tests.benchmarks.cases import CONTROL, MESSAGES, Case, Connecting, connecting, echoing
+from tests.benchmarks.libraries import fastapi, raw, websocket_kit
+from tests.benchmarks.measuring import Candidate
+from tests.benchmarks.messages import EVENT, Event
+from websocket_kit import WebSocket, WebSocketRouter
+
+READ: dict[Job, Callable[[str], Any]] = {
+    "dict": from_json,
+    "union": EVENT.validator.validate_json,
+}
+TYPES: dict[Job, Any] = {"dict": WebSocket[dict[str, Any], Any], "union": WebSocket[Event, Event]}
+
+
+def _through_coroutines(read: Callable[[str], Any]) -> App:
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(raw.ACCEPT)
+        ws = raw.Bare(receive, send)
+        try:
+            while True:
+                await ws.send(raw.write(read(await ws.receive())))
+        except EOFError:
+            return
+
+    return app
+
+
+def _ours(job: Job, **instead: Callable[[Any], Any]) -> App:
+    async def echo(ws: Any) -> None:
+        async with ws:
+            for name, function in instead.items():
+                setattr(ws, name, function)
+            while True:
+                await ws.send(await ws.receive())
+
+    echo.__annotations__["ws"] = TYPES[job]
+    router = WebSocketRouter()
+    router.websocket("/echo")(echo)
+    return router
+
+
+def _message(job: Job) -> Callable[[], AbstractContextManager[list[Candidate]]]:
+    read = READ[job]
+    baseline, make = raw.BASELINES[job]
+    apps = {
+        baseline: make(),
+        CONTROL.format(baseline): make(),
+        "raw ASGI: two bare coroutines": _through_coroutines(read),
+        "websocket_kit": _ours(job),
+        "websocket_kit, cast by the parser alone": _ours(job, _cast=read),
+        "websocket_kit, sent by the serialiser alone": _ours(job, _encode=raw.write),
+        "websocket_kit, both": _ours(job, _cast=read, _encode=raw.write),
+    }
+    return lambda: echoing(apps, MESSAGES[job])
+
+
+async def _room(ws: WebSocket, room: str) -> None:
+    async with ws:
+        await ws.close(1000, room)
+
+
+async def _nothing(ws: WebSocket) -> None:
+    async with ws:
+        await ws.close()
+
+
+async def _leave(ws: WebSocket) -> None:
+    async with ws:
+        pass
+
+
+def _last_of_50(path: Callable[[int], str], handler: Callable[..., Any]) -> App:
+    router = WebSocketRouter()
+    for index in range(50):
+        router.websocket(path(index))(handler)
+    return router
+
+
+def _inputs() -> AbstractContextManager[list[Candidate]]:
+    path, plain = input_path(49, "lobby"), literal_path(49)
+    return connecting(
+        {
+            "fastapi": Connecting(fastapi.with_inputs(50), path, QUERY, REASON),
+            CONTROL.format("fastapi"): Connecting(fastapi.with_inputs(50), path, QUERY, REASON),
+            "websocket_kit": Connecting(websocket_kit.with_inputs(50), path, QUERY, REASON),
+            "websocket_kit, the path's input alone": Connecting(
+                _last_of_50(input_path, _room), path, QUERY, "lobby"
+            ),
+            "websocket_kit, no inputs": Connecting(_last_of_50(literal_path, _nothing), plain),
+            "websocket_kit, nor a close of the handler's own": Connecting(
+                _last_of_50(literal_path, _leave), plain
+            ),
+            "raw ASGI": Connecting(raw.accept_and_close, plain),
+        }
+    )
+
+
+CASES = [
+    Case("dict-parts", _message("dict")),
+    Case("union-parts", _message("union")),
+    Case("inputs-parts", _inputs),
+]
