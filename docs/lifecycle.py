@@ -10,7 +10,7 @@ from collections import defaultdict
 from html import escape
 from pathlib import Path
 
-from websocket_kit._lifecycle import TRANSITIONS, Call, State, explain, next_state
+from websocket_kit._lifecycle import TRANSITIONS, Call, State, explain
 
 DOCS = Path(__file__).parent
 DIAGRAM = DOCS / "_static" / "lifecycle.svg"
@@ -98,13 +98,13 @@ def tabulate() -> str:
         "|---" * (len(State) + 1) + "|",
     ]
     for call in Call:
-        after = [next_state(state, call) for state in State]
+        after = [TRANSITIONS.get((state, call)) for state in State]
         cells = ["illegal" if state is None else state.name for state in after]
         rows.append(f"| {call.name.lower()} | " + " | ".join(cells) + " |")
     texts: defaultdict[str, list[str]] = defaultdict(list)
     for state in State:
         for call in Call:
-            if next_state(state, call) is None and state is not State.DISCONNECTED:
+            if TRANSITIONS.get((state, call)) is None and state is not State.DISCONNECTED:
                 said = explain(state, call).partition(": ")[2]
                 texts[said].append(call.value)
     rows += ["", "| an illegal call | says |", "|---|---|"]

@@ -602,6 +602,14 @@ def test_20_000_wrong_items_are_20_errors() -> None:
     assert str(error).endswith("(and 19 more errors)")
 
 
+def test_20_001_wrong_items_are_one_error_that_counts_them() -> None:
+    """To list them all, as pydantic would, takes seconds for a message of the default size."""
+    error = cast_error(list[int], "[" + ",".join(['"x"'] * 20_001) + "]")
+    assert error.errors == [
+        {"type": "too_many_errors", "loc": (), "msg": "20,001 errors, too many to list"}
+    ]
+
+
 @pytest.mark.parametrize(
     ("tp", "message"),
     [
@@ -905,6 +913,7 @@ def test_what_is_made_for_a_type_is_kept(make: Any) -> None:
         (dict[str, int | str], dict[str, str | int]),
         (Literal[1], Literal[True]),
         (list[int], set[int]),
+        (tuple[()], tuple),
     ],
     ids=str,
 )

@@ -19,6 +19,7 @@ from websocket_kit import (
     wrap,
 )
 from websocket_kit._finishing import drop
+from websocket_kit.testing import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -300,8 +301,52 @@ async def test_what_a_wrapped_socket_ended_is_over(end: str) -> None:
     else:
         server.leave(4001)
         await socket.receive()
-    assert ws.close_info == CloseInfo(None, "", "server" if end == "close" else "peer")
+    assert ws.close_info == (
+        CloseInfo(4000, "", "server") if end == "close" else CloseInfo(None, "", "peer")
+    )
     assert not ws.open
+
+
+@pytest.mark.parametrize("reading", [False, True], ids=["alone", "in a task group"])
+async def test_a_receive_ends_as_after_a_close_of_our_own_if_a_wrapped_socket_is_closed(
+    reading: bool,
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        socket = StarletteWebSocket(scope, receive, send)
+        ws = wrap(socket)
+        await ws.accept()
+        async with ws.task_group() if reading else anyio.create_task_group() as tasks:
+            tasks.start_soon(close_later, socket)
+            with pytest.raises(WebSocketHandshakeError, match="this end has closed") as caught:
+                await ws.receive()
+            assert not isinstance(caught.value, WebSocketDisconnectError)
+            assert ws.close_info == CloseInfo(4000, "bye", "server")
+
+    async def close_later(socket: StarletteWebSocket) -> None:
+        await wait_all_tasks_blocked()
+        await socket.close(4000, "bye")
+
+    async with connect(app) as peer:
+        await peer.expect_close(4000, "bye")
+
+
+async def test_a_socket_may_be_wrapped_for_every_message() -> None:
+    server = Server()
+    socket = StarletteWebSocket(*server.asgi)
+    await wrap(socket).accept()
+    for _ in range(1500):
+        await wrap(socket).send("hi")
+    await wrap(socket).close()
+    assert len(server.sent) == 1502
+
+
+async def test_a_wrapped_socket_that_is_closed_before_accept_had_no_code_to_send() -> None:
+    server = Server()
+    socket = StarletteWebSocket(*server.asgi)
+    ws = wrap(socket)
+    await socket.receive()
+    await socket.close(4000)
+    assert ws.close_info == CloseInfo(None, "", "server")
 
 
 async def test_a_wrapped_socket_is_sent_nothing_after_the_end() -> None:

@@ -296,8 +296,11 @@ async def test_a_call_after_the_end_lets_a_cancellation_in(
     assert scope.cancelled_caught
 
 
+@pytest.mark.parametrize("call", TALK[1:])
 @pytest.mark.anyio
-async def test_a_receive_beside_another_tasks_lets_a_cancellation_in() -> None:
+async def test_a_receive_beside_another_tasks_lets_a_cancellation_in(
+    call: Callable[[WebSocket], Awaitable[object]],
+) -> None:
     ws = Server().websocket()
     await ws.accept()
     async with anyio.create_task_group() as tasks:
@@ -306,6 +309,6 @@ async def test_a_receive_beside_another_tasks_lets_a_cancellation_in() -> None:
         with anyio.CancelScope() as scope:
             scope.cancel()
             with suppress(anyio.BusyResourceError):
-                await ws.receive()
+                await call(ws)
         assert scope.cancelled_caught
         tasks.cancel_scope.cancel()

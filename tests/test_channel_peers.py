@@ -567,9 +567,7 @@ async def test_a_wrapped_socket_that_others_end_is_logged(
     ws = wrap(socket)
     await socket.close(4000)
     assert not ws.open
-    assert caplog.messages == [
-        "closed '/a' from '127.0.0.1' by the server: code unknown, reason ''"
-    ]
+    assert caplog.messages == ["closed '/a' from '127.0.0.1' by the server: code 4000, reason ''"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from enum import Enum
+from types import MappingProxyType
 from typing import Any
 
 import anyio
@@ -37,6 +38,18 @@ class Shout(BaseModel):
 
 class Color(Enum):
     RED = "red"
+
+
+class Text(str):
+    __slots__ = ()
+
+
+class Data(bytes):
+    __slots__ = ()
+
+
+class Number(int):
+    __slots__ = ()
 
 
 # -------------------------------------------------------------------------------------- sending
@@ -360,11 +373,23 @@ async def test_pair_whose_answer_comes_too_late_has_still_sent() -> None:
         (None, "null"),
         (Say(text="hi"), '{"text": "hi"}'),
         (Color.RED, "red"),
+        (Text("hi"), "hi"),
+        (Data(b"hi"), b"hi"),
+        (Number(5), "5"),
+        (MappingProxyType({"a": 1}), '{ "a": 1 }'),
+        (range(3), "[0, 1, 2]"),
     ],
 )
 async def test_expect_takes_an_equal_message_and_returns_none(expected: Any, message: Any) -> None:
     async with Server(message).websocket() as ws:
         assert await ws.expect(expected) is None  # type: ignore[func-returns-value]
+
+
+async def test_expect_takes_nothing_that_could_not_be_sent_and_loses_no_message() -> None:
+    async with Server("next").websocket() as ws:
+        with pytest.raises(TypeError, match="cannot send"):
+            await ws.expect(iter("hi"))
+        assert await ws.receive() == "next"
 
 
 @pytest.mark.parametrize(

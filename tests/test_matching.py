@@ -214,6 +214,11 @@ def test_without_routes_no_path_matches() -> None:
         ("/a", ["/a/{rest:path}", "/a"], "/a"),
         ("/b", ["/{x}/{rest:path}", "/{x}"], "/{x}"),
         ("/b/", ["/{x}/{rest:path}", "/{x}"], "/{x}"),
+        # but to a literal
+        ("/a", ["/{x}", "/a/{rest:path}"], "/a/{rest:path}"),
+        ("/a/", ["/a/{rest:path}", "/{x}"], "/a/{rest:path}"),
+        ("/a/b/", ["/a/{x}", "/a/b/{rest:path}"], "/a/b/{rest:path}"),
+        ("/a/c/", ["/a/{x}", "/a/b/{rest:path}"], "/a/{x}"),
     ],
 )
 def test_a_literal_wins_over_a_parameter_else_the_first_registered(
@@ -585,6 +590,16 @@ def test_among_routes_a_literal_wins_segment_by_segment_else_the_first(
     found = [by_starlette_or_with_a_slash(route, path) or {} for route in table]
     assume(all("" not in values.values() for values in found))  # see the table above
     assert winner(path, *table) == by_specification(table, path)
+
+
+@settings(bounded, max_examples=150)
+@given(tables, paths.map(lambda path: f"{path}/") | paths)
+def test_what_is_found_by_one_look_up_is_what_the_search_finds(table: list[str], path: str) -> None:
+    quick = matcher(*table)
+    slow = matcher(*table)
+    slow._literal.clear()  # noqa: SLF001 - no public way past them
+    slow._before_name.clear()  # noqa: SLF001
+    assert quick.find(path) == slow.find(path)
 
 
 @bounded

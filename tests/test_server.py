@@ -198,6 +198,7 @@ class Stopping:
         ({}, 4),
         ({"timeout_graceful_shutdown": 20}, 16),
         ({"timeout_graceful_shutdown": None}, 4),
+        ({"timeout_graceful_shutdown": 0}, 0),
     ],
 )
 def test_it_drains_before_uvicorn_stops_in_less_time_than_there_is(

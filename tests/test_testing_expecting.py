@@ -79,6 +79,7 @@ async def say_after(ws: WebSocket, seconds: float, message: str = "now") -> None
         ('{"x": 1}', Point(x=1)),
         ('{"left": 1, "right": 2}', Pair(1, 2)),
         ("yes", Answer.YES),
+        (Answer.YES, Answer.YES),  # which goes as JSON
     ],
     ids=lambda value: "memoryview" if isinstance(value, memoryview) else repr(value),
 )

@@ -46,6 +46,7 @@ from typing_extensions import TypeAliasType
 from .errors import WebSocketCastError, cut, type_name
 
 MAX_ERRORS = 20
+MAX_LISTED = 20_000  # pydantic lists all or none: of a message of 1 MiB that may take it 7 s
 MAX_CACHED = 256
 
 T = TypeVar("T")
@@ -137,7 +138,7 @@ def _key(tp: Any) -> Hashable:
     if isinstance(tp, type) and not hasattr(tp, "__args__"):
         return tp
     origin = get_origin(tp)
-    if origin is None or origin is Literal:
+    if origin is None or origin is Literal or not get_args(tp):  # tuple[()] is no typing.Tuple
         return (Literal, tp)
     if origin is Annotated:
         inner, *metadata = get_args(tp)
@@ -231,6 +232,9 @@ def list_errors(error: Exception, *, repeat: bool = True) -> list[dict[str, Any]
     """
     if not isinstance(error, ValidationError):
         return [_as_problem(error, repeat=repeat)]
+    if error.error_count() > MAX_LISTED:
+        text = f"{error.error_count():,} errors, too many to list"
+        return [{"type": "too_many_errors", "loc": (), "msg": text}]
     tell = _cut_text if repeat else _text_without_value
     return [
         {
@@ -425,6 +429,27 @@ def _new_adapter(tp: Any) -> TypeAdapter[Any]:
         if error.code != "type-adapter-config-unused":
             raise
     return TypeAdapter(tp)
+
+
+def comparable(value: object) -> tuple[Any, object]:
+    """The type to cast a message to that should be a value, and what it must be equal to then.
+
+    Raises:
+        TypeError: Such a value can't be sent.
+        ValueError: It holds what can't be sent.
+    """
+    if not isinstance(value, (bytearray, memoryview)):
+        kind: Any = type(value)
+        try:
+            caster(kind)
+        except TypeError:
+            pass  # a str's own subclass, say, which pydantic doesn't know
+        else:
+            return kind, value
+    sent = encode(value)
+    if isinstance(value, (str, bytes, bytearray, memoryview)):
+        return type(sent), sent
+    return Any, from_json(sent)
 
 
 # --------------------------------------------------------------------------------- sending

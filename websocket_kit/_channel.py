@@ -205,7 +205,7 @@ class Channel:
 
     def _close_next(self, state: State, code: int, reason: str) -> None:
         """Count the connection as over, and owe its peer the close."""
-        self._over(state, CloseInfo(code, reason, "server"))
+        self._over(state, CloseInfo(int(code), reason, "server"))
         self._owed = [close_event(code, reason)]
 
     def _log_closed(self) -> None:
@@ -347,7 +347,8 @@ class Channel:
                 self._rest()
             else:
                 by: Literal["peer", "server"] = "peer" if state is DISCONNECTED else "server"
-                self._over(state, CloseInfo(None, "", by))
+                closed = self._wrapped.closed if self._open else None  # else no code goes out
+                self._over(state, closed or CloseInfo(None, "", by))
                 self._log_closed()
 
     def _move_to(self, state: State) -> None:
@@ -380,7 +381,7 @@ class Channel:
         try:
             self._check(SEND)
         except WebSocketHandshakeError:
-            await checkpoint()  # as in _receive_slowly
+            await checkpoint()  # as in _check_receivable
             raise
         encoded = self._encode(message)
         kind = "text" if isinstance(encoded, str) else "bytes"
@@ -442,19 +443,22 @@ class Channel:
 
     async def _receive_slowly(self, timeout: object) -> Event:
         seconds = self._settings.receive_timeout if timeout is ... else check_timeout(timeout)
-        try:
-            self._check_receivable()
-        except (WebSocketHandshakeError, anyio.BusyResourceError):
-            await checkpoint()  # a loop that goes on after every error must not stop all others
-            raise
+        await self._check_receivable()
         if seconds is None:
             return await self._receive_exclusively(self._next_event)
         with anyio.move_on_after(seconds):
             return await self._receive_exclusively(self._next_event)
         raise WebSocketTimeoutError(seconds)
 
-    def _check_receivable(self) -> None:
+    async def _check_receivable(self) -> None:
         """Raise unless a receive is legal now, and no other task receives."""
+        try:
+            self._check_receive()
+        except (WebSocketHandshakeError, anyio.BusyResourceError):
+            await checkpoint()  # a loop that goes on after every error must not stop all others
+            raise
+
+    def _check_receive(self) -> None:
         reader = self._reader
         # What the peer sent before it left is still there, or else the reader has to know who asks.
         if not (self._state is DISCONNECTED and reader is not None and reader.buffer):
@@ -545,6 +549,8 @@ class Channel:
 
     def _is_closed(self) -> bool:
         """Whether this end has ended the connection."""
+        if self._wrapped is not None and self._wrapped.closed is not None:
+            self._look()
         return self._dropped is not None or self._state in {CLOSED, REJECTED}
 
     def _check_size(self, data: str | bytes) -> None:
@@ -571,7 +577,7 @@ class Channel:
             return event
         # Where this end has closed meanwhile, that is how it ended. Where a send has found out
         # first, the goodbye tells the code.
-        if self._open or self._state is DISCONNECTED:
+        if not self._is_closed():
             self._leave(event)
         return None
 
@@ -627,6 +633,11 @@ def set_up(
 
 class Wrapped(Protocol):
     """A socket that a connection wraps, and that others use too."""
+
+    @property
+    def closed(self) -> CloseInfo | None:
+        """How this end has closed it, by whichever user's hand."""
+        ...
 
     @property
     def server_receive(self) -> Receive:

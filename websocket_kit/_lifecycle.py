@@ -72,11 +72,6 @@ WAYS_OUT: dict[State | tuple[State, Call], str] = {
 }
 
 
-def next_state(state: State, call: Call) -> State | None:
-    """The state after a call, or None where the call is illegal."""
-    return TRANSITIONS.get((state, call))
-
-
 def explain(state: State, call: Call, why: str | None = None) -> str:
     """Why a call is illegal in a state, and what to do instead.
 

@@ -154,6 +154,8 @@ class Matcher(Generic[T]):
         # What most paths are, for one look-up each: literals only, and these with one {name} more.
         self._literal: dict[str, _End[T]] = {}
         self._before_name: dict[str, _End[T]] = {}
+        # Where a {rest:path} begins, which may be empty: a literal there wins over a {name}.
+        self._before_tail: set[str] = set()
         self._count = 0
 
     def add(self, pattern: PathPattern, target: T) -> None:
@@ -182,6 +184,7 @@ class Matcher(Generic[T]):
         self._count += 1
         if isinstance(tail, re.Pattern):
             node.tails[tail] = end
+            self._before_tail.add("".join(f"/{segment}" for segment in inner))
         else:
             node.end = end
         if not pattern.convertors:
@@ -206,7 +209,7 @@ class Matcher(Generic[T]):
         before, _, name = whole.rpartition("/")
         end = self._before_name.get(before)
         values: _Values = (name,)
-        if end is None or not name:
+        if end is None or not name or whole in self._before_tail:
             match = _walk(self._root, whole.split("/")[1:], path)
             if match is None:
                 return None

@@ -441,7 +441,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
         if cast("object", timeout) is not ...:
             check_timeout(timeout)
         event = await self._outgoing(message)
-        self._check_receivable()
+        await self._check_receivable()
         if recv_first:
             received: Any = await self.receive(tp, timeout=timeout)
             self._check(SEND)
@@ -454,7 +454,8 @@ class WebSocket(Channel, Generic[Received, Sent]):
     async def expect(self, message: object, *, timeout: float | None = UNSET) -> None:
         """Receive one message, which must be exactly this.
 
-        It is cast to the type of ``message`` and compared with ``==``.
+        It is cast to the type of ``message`` and compared with ``==``; where pydantic doesn't know
+        that type, what ``send`` would make of ``message`` must come.
 
         Args:
             message: What must come: anything ``send`` takes.
@@ -469,11 +470,11 @@ class WebSocket(Channel, Generic[Received, Sent]):
             WebSocketDisconnectError: The peer has left.
             WebSocketHandshakeError: The connection is not open.
             anyio.BusyResourceError: Another task is receiving.
+            TypeError: ``message`` is nothing that can be sent; no message is lost.
+            ValueError: It holds what can't be sent; likewise.
         """
-        expected = message
-        if isinstance(message, (bytearray, memoryview)):
-            expected = bytes(cast("bytes", message))
-        received = await self.receive(type(expected), timeout=timeout)
+        tp, expected = _casting.comparable(message)
+        received = await self.receive(tp, timeout=timeout)
         if received != expected:
             raise WebSocketExpectError(expected, received)
 

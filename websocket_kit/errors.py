@@ -117,7 +117,8 @@ class WebSocketCastError(WebSocketExpectError, ValueError):
         received: The start of the message, 100 characters at most.
         errors: pydantic's list of ``{"type", "loc", "msg"}``, without the input, each string cut
             to 100 characters; where pydantic wasn't asked, a list of one. Its type is
-            ``"unexpected_error"`` where a validator raised neither ValueError nor AssertionError.
+            ``"unexpected_error"`` where a validator raised neither ValueError nor AssertionError,
+            and ``"too_many_errors"`` where there were over 20,000.
     """
 
     def __init__(self, tp: object, received: str | bytes, errors: list[dict[str, Any]]) -> None:

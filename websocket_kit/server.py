@@ -110,7 +110,9 @@ def _make_server(config: uvicorn.Config, scheme: str, drain: Drain | None) -> uv
             if drain is not None:
                 for server in getattr(self, "servers", []):  # nobody new meanwhile
                     server.close()
-                timeout = self.config.timeout_graceful_shutdown or GRACEFUL_SHUTDOWN_TIMEOUT
+                timeout = self.config.timeout_graceful_shutdown
+                if timeout is None:
+                    timeout = GRACEFUL_SHUTDOWN_TIMEOUT
                 await _until(lambda: self.force_exit, drain, grace=timeout * DRAIN_SHARE)
             await super().shutdown(sockets)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeAlias, cast, overload
 
-from starlette.types import Receive
+from starlette.types import Message, Receive
 from starlette.websockets import WebSocket as StarletteWebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 from typing_extensions import TypeForm, TypeVar, Unpack
@@ -29,6 +30,7 @@ from ._signature import (
     names_around,
     read_hints,
 )
+from .closing import CloseInfo
 from .connection import Sendable, WebSocket
 
 __all__ = ["endpoint", "wrap"]
@@ -70,13 +72,41 @@ def wrap(
     return _wrap(socket, MessageTypes.of(receives, sends), settle(options))
 
 
+class _NotedSend:
+    """A socket's way to the server, which notes a close."""
+
+    __slots__ = ("_send", "_socket", "closed")
+
+    def __init__(self, socket: StarletteWebSocket) -> None:
+        self._send = socket._send
+        self._socket = weakref.ref(socket)  # which holds this
+        self.closed: CloseInfo | None = None
+
+    def __call__(self, event: Message) -> Awaitable[None]:
+        socket = self._socket()
+        gone = socket is not None and socket.client_state is WebSocketState.DISCONNECTED
+        if event["type"] == "websocket.close" and not gone:
+            code, reason = int(event.get("code", 1000)), event.get("reason") or ""
+            self.closed = CloseInfo(code, reason, "server")
+        return self._send(event)
+
+
 class _Wrapped:
     """What a connection has to know of the socket it wraps."""
 
-    __slots__ = ("_socket",)
+    __slots__ = ("_noted", "_socket")
 
     def __init__(self, socket: StarletteWebSocket) -> None:
         self._socket = socket
+        # Below the socket's own send, which others call; once, however often it is wrapped.
+        send = socket._send
+        self._noted = send if isinstance(send, _NotedSend) else _NotedSend(socket)
+        socket._send = self._noted
+
+    @property
+    def closed(self) -> CloseInfo | None:
+        """How this end has closed it, by whichever user's hand."""
+        return self._noted.closed
 
     @property
     def server_receive(self) -> Receive:
@@ -87,7 +117,7 @@ class _Wrapped:
         """The socket's state in our words, and whether connect was received."""
         theirs = self._socket.client_state
         ours = self._socket.application_state
-        if theirs is WebSocketState.DISCONNECTED:
+        if theirs is WebSocketState.DISCONNECTED and self.closed is None:
             state = State.DISCONNECTED
         elif ours is WebSocketState.RESPONSE:
             state = State.REJECTED

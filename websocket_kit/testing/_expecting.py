@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from enum import Enum
 from itertools import takewhile
 from types import UnionType
 from typing import Any, NewType, TypeAlias, cast, get_origin
@@ -32,10 +33,11 @@ def make_check(expected: Any) -> tuple[str, Check]:
             msg = f"expect() takes a plain function, and {name}() is async"
             raise TypeError(msg)
         return f"a message that {name}() is true of", lambda m: (expected(m), m)
-    is_bytes = isinstance(expected, (bytearray, memoryview))
-    value = bytes(cast("bytes", expected)) if is_bytes else expected
-    cast_value = _casting.caster(type(value))
-    return shorten(value), lambda m: (cast_value(m) == value, None)
+    tp, value = _casting.comparable(expected)
+    cast_value = _casting.caster(tp)
+    # An enum over str is received bare, and sent as JSON, with quotes. This is the other end.
+    sent = _casting.encode(expected) if isinstance(expected, Enum) else None
+    return shorten(value), lambda m: (m == sent or cast_value(m) == value, None)
 
 
 def difference(expected: Any, message: str | bytes) -> str:
