@@ -887,6 +887,13 @@ def test_a_type_whose_own_schema_fails_is_a_type_error() -> None:
     assert isinstance(caught.value.__cause__, AttributeError)
 
 
+@pytest.mark.parametrize("tp", [print, cast_error, {"type": "any"}, {}, "UUID"], ids=str)
+def test_what_pydantic_takes_for_more_than_a_type_is_refused(tp: Any) -> None:
+    """It would call a function with what the peer sent."""
+    with pytest.raises(TypeError, match="it is not a type"):
+        caster(tp)
+
+
 def test_the_text_names_the_type_that_cannot_be_cast_to() -> None:
     with pytest.raises(
         TypeError, match=r"(?s)^cannot cast to range: pydantic can't validate it \(.*\)$"

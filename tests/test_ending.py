@@ -154,8 +154,8 @@ def test_raises_starlettes_websocket_exception_and_the_peer_sees_its_code_or_bef
     assert decide(error) == ending
 
 
-@pytest.mark.parametrize("code", [0, 999, 1005, 1006, 5000])
-def test_raises_it_with_a_code_that_may_not_be_sent_and_the_peer_sees_1011(code: int) -> None:
+@pytest.mark.parametrize("code", [0, 999, 1005, 1006, 5000, None, "4000", 1000.5])
+def test_raises_it_with_a_code_that_may_not_be_sent_and_the_peer_sees_1011(code: Any) -> None:
     assert decide(WebSocketException(code, "no")) == Ending(1011, "no")
 
 
@@ -191,10 +191,11 @@ def test_raises_it_without_a_detail_and_the_answer_has_no_body(status: int) -> N
 
 
 @pytest.mark.parametrize(
-    ("status", "seen"), [(101, 403), (200, 403), (302, 403), (399, 403), (600, 500), (999, 500)]
+    ("status", "seen"),
+    [(101, 403), (200, 403), (302, 403), (399, 403), (600, 500), (999, 500), (404.0, 500)],
 )
 def test_raises_it_with_a_status_that_refuses_nothing_and_the_peer_sees_one_that_does(
-    status: int, seen: int
+    status: Any, seen: int
 ) -> None:
     ending = decide(HTTPException(status, "moved", {"Location": "/"}))
     assert ending == Ending(1008 if seen == 403 else 1011, status=seen)

@@ -81,10 +81,7 @@ def test_a_refusal_says_which_option_decides_it() -> None:
         429,
         "",
         (),
-        (
-            "the client '192.0.2.1' has 1 connections already;"
-            " the option max_connections_per_client raises that"
-        ),
+        "the client '192.0.2.1' has all the connections that max_connections_per_client=1 allows",
         "max_connections_per_client",
         logging.INFO,
     )
@@ -92,7 +89,7 @@ def test_a_refusal_says_which_option_decides_it() -> None:
         503,
         "",
         (),
-        "there are 1 connections already; the option max_connections raises that",
+        "there are all the connections that max_connections=1 allows",
         "max_connections",
         logging.WARNING,
     )
@@ -100,7 +97,7 @@ def test_a_refusal_says_which_option_decides_it() -> None:
 
 def test_a_client_without_an_address_is_called_unknown() -> None:
     text = refused(Gate(None, 0), None).text
-    assert text.startswith("the client whose address is unknown has 0 connections already")
+    assert text.startswith("the client whose address is unknown has all")
 
 
 def test_an_address_is_shown_escaped_and_shortened() -> None:

@@ -159,10 +159,10 @@ async def test_a_handler_can_be_an_object_or_a_partial() -> None:
 
     app = WebSocketRouter()
     app.websocket("/object")(Greeter())
-    app.websocket("/partial", name="partial")(functools.partial(greet, "hello"))
+    app.websocket("/partial")(functools.partial(greet, "hello"))
     assert await first_message(app, "/object?name=Ada") == "hi Ada"
     assert await first_message(app, "/partial") == "hello"
-    assert [route.name for route in app.routes] == ["Greeter", "partial"]
+    assert [route.name for route in app.routes] == ["Greeter", "greet"]
 
 
 async def test_what_a_handler_returns_is_ignored() -> None:
@@ -430,6 +430,8 @@ async def test_a_router_is_included_as_it_is_at_that_moment() -> None:
     inner.include(echo)
     assert [route.path for route in app.routes] == ["/where"]
     assert (await refusal(app, "/echo/2")).status == 404
+    app.include(echo)
+    assert [route.name for route in app.routes] == ["where", "echo"]
 
 
 async def test_inclusion_nests() -> None:

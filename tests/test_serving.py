@@ -746,6 +746,18 @@ async def test_one_whose_handler_fails_makes_room_too(limited: Any) -> None:
 
 
 @LIMITED
+async def test_a_handler_that_changes_its_scope_gives_back_the_place_it_took(limited: Any) -> None:
+    async def handler(ws: WebSocket) -> None:
+        ws.scope["client"] = ("192.0.2.9", 1)
+
+    app = limited(handler, max_connections_per_client=1)
+    for _ in range(2):
+        server = Server()
+        await app(*server.asgi)
+        assert seen(server.sent) == 403  # of a handler that doesn't accept; 429 is of the limit
+
+
+@LIMITED
 async def test_a_handshake_that_is_not_answered_yet_counts(limited: Any) -> None:
     async def handler(ws: WebSocket) -> None:
         await anyio.sleep(5)
@@ -786,7 +798,7 @@ async def test_a_refusal_is_logged_with_its_setting(
     for record in caplog.records:
         assert record.getMessage() == (
             "rejected '/' from '127.0.0.1' with HTTP 503:"
-            " there are 0 connections already; the option max_connections raises that"
+            " there are all the connections that max_connections=0 allows"
         )
         fields = vars(record)
         assert fields["websocket_setting"] == "max_connections"

@@ -745,6 +745,25 @@ async def illegal_and_calm(scope: Any, receive: Any, send: Any) -> None:
         await receive()
 
 
+async def test_a_send_under_way_while_another_task_closes_is_legal() -> None:
+    """Which of the two the server takes first is the event loop's to say: trio shuffles them."""
+
+    async def send(ws: WebSocket) -> None:
+        with suppress(WebSocketHandshakeError):  # the close came first
+            await ws.send("x")
+
+    async def both(ws: WebSocket) -> None:
+        await ws.accept()
+        async with create_task_group() as tasks:
+            tasks.start_soon(send, ws)
+            tasks.start_soon(ws.close, 4000)
+
+    for _ in range(20):
+        async with connect(both) as peer:
+            with suppress(WebSocketHandshakeError):
+                await peer.receive()
+
+
 @pytest.mark.parametrize("app", [illegal, illegal_and_calm])
 async def test_an_event_in_an_illegal_order_fails_the_test(app: Any) -> None:
     with pytest.raises(LeftOver, match=r"ASGI does not allow 'websocket\.accept' after accept"):

@@ -7,6 +7,7 @@ outcome is a value or a WebSocketCastError.
 
 from __future__ import annotations
 
+import inspect
 import re
 import types
 import typing
@@ -407,6 +408,10 @@ def type_adapter(tp: Any) -> TypeAdapter[Any]:
     Raises:
         TypeError: pydantic can't validate the type.
     """
+    # pydantic would call the function with what the peer sent, and take a dict for a schema.
+    if inspect.isroutine(tp) or isinstance(tp, (dict, str)):
+        msg = f"cannot cast to {tp!r}: it is not a type"
+        raise TypeError(msg)
     try:
         adapter = _new_adapter(tp)
         # Where a type refers to one that isn't defined, this is what finds out; else it is nothing.

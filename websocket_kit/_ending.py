@@ -1,6 +1,6 @@
 """How a connection ends: a pure function from what a handler raised to the close.
 
-``async with ws``, the router and ``endpoint`` all ask ``decide``; ``connection.finish`` carries
+``async with ws``, the router and ``endpoint`` all ask ``decide``; ``_finishing.finish`` carries
 its answer out, and ``_serving`` adds the log lines.
 """
 
@@ -148,8 +148,11 @@ def _rejected(status: int, body: str | bytes, headers: list[tuple[bytes, bytes]]
 
 
 def _http_exception(error: HTTPException) -> Ending:
-    if not 400 <= error.status_code <= 599:  # a redirect, say: no browser follows it here
-        return _rejected(403 if error.status_code < 500 else 500, "", [])
+    status: object = error.status_code
+    if not isinstance(status, int):
+        return _rejected(500, "", [])
+    if not 400 <= status <= 599:  # a redirect, say: no browser follows it here
+        return _rejected(403 if status < 500 else 500, "", [])
     try:
         headers = encode_headers(error.headers or {})
     except (ValueError, TypeError):

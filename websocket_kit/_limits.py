@@ -33,15 +33,15 @@ class Gate:
         if most is not None and self._clients[client] >= most:
             who = "whose address is unknown" if client is None else shorten(client)
             text = (
-                f"the client {who} has {most} connections already;"
-                " the option max_connections_per_client raises that"
+                f"the client {who} has all the connections that"
+                f" max_connections_per_client={most} allows"
             )
             return Rejection(
                 429, text=text, setting="max_connections_per_client", level=logging.INFO
             )
         most = self._most
         if most is not None and self._count >= most:
-            text = f"there are {most} connections already; the option max_connections raises that"
+            text = f"there are all the connections that max_connections={most} allows"
             # An operator must know, and be told once rather than for every handshake of a flood.
             level = logging.INFO if self._warned else logging.WARNING
             self._warned = True

@@ -68,8 +68,10 @@ class CloseInfo(NamedTuple):
     by: Literal["peer", "server"]
 
 
-def is_sendable_code(code: int) -> bool:
+def is_sendable_code(code: object) -> bool:
     """Whether RFC 6455 lets an endpoint put this close code in a close frame."""
+    if not isinstance(code, int):
+        return False
     return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999
 
 

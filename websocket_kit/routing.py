@@ -7,6 +7,7 @@ handshake has none.
 from __future__ import annotations
 
 import copy
+import functools
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
@@ -96,7 +97,10 @@ class WebSocketRoute(BaseRoute):
             msg = f"the handler of {path!r} is a route already: use its .handler"
             raise InvalidRouteError(msg)
         self.handler: Handler = handler
-        own_name: str = getattr(handler, "__name__", type(handler).__name__)
+        function: Any = handler
+        while isinstance(function, functools.partial):
+            function = cast("Any", function).func
+        own_name: str = getattr(function, "__name__", type(function).__name__)
         self.name: str = name or own_name
         signature = self._signature = read_signature(handler, names)
         self._types = check_types(signature.name, signature.receives, signature.sends)
@@ -327,10 +331,14 @@ class WebSocketRouter:
             raise InvalidRouteError(msg)
         routes = other.routes if isinstance(other, WebSocketRouter) else [other]
         placed = [route.placed(prefix, self._options, self._gates) for route in routes]
-        matcher: Matcher[WebSocketRoute] = Matcher()
-        for route in (*self._routes, *placed):  # on the side, so that it is all or nothing
-            matcher.add(route.pattern, route)
-        self._matcher = matcher
+        try:
+            for route in placed:
+                self._matcher.add(route.pattern, route)
+        except InvalidRouteError:  # all or nothing
+            self._matcher = Matcher()
+            for route in self._routes:
+                self._matcher.add(route.pattern, route)
+            raise
         self._routes.extend(placed)
 
     def _add(self, route: WebSocketRoute) -> None:

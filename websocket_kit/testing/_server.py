@@ -136,12 +136,13 @@ class Server:
 
     async def send(self, event: Event) -> None:
         """ASGI's ``send``. If cancelled, the event was not sent."""
-        await checkpoint()
         kind = str(event.get("type")).removeprefix("websocket.")
-        if kind not in _LEGAL[self._state]:
-            self._refuse(f"{shorten(event.get('type'))} {_WHILE[self._state]}")
+        state = self._state
+        await checkpoint()
+        if kind not in _LEGAL[state]:
+            self._refuse(f"{shorten(event.get('type'))} {_WHILE[state]}")
         await self._hinder(event)
-        # Another task may have closed while this one waited for room.
+        # Another task may have closed meanwhile, which makes a send that was legal none.
         if kind not in _LEGAL[self._state]:
             return
         if self.gone and self._state == "open":
