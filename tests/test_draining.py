@@ -542,6 +542,40 @@ async def test_a_peer_that_takes_no_close_holds_nobody_else_up() -> None:
         assert rooms.ended[server] == 0
 
 
+@pytest.mark.parametrize("make", [WakingServer, Server])
+async def test_a_call_that_is_cancelled_still_closes_all_and_leaves_no_handler_waiting(
+    make: type[Server],
+) -> None:
+    """However early: what counts as closed for its handler must be so for its peer."""
+    async with house(receive_all) as rooms:
+        servers = [await rooms.connect(make()) for _ in range(3)]
+        with anyio.move_on_after(0):
+            await rooms.app.close_all()
+        await sleep(1)
+        assert [server.sent for server in servers] == [[accept(), close(1012)]] * 3
+        assert len(rooms.ended) == 3
+
+
+@pytest.mark.parametrize("begin", ["by itself", "in a task group", "in the connection's own"])
+async def test_a_handler_that_closes_all_is_closed_itself(begin: str) -> None:
+    async def handler(ws: WebSocket) -> None:
+        async with ws:
+            if begin == "by itself":
+                await rooms.app.close_all(4000)
+                return
+            async with (
+                ws.task_group() if begin.endswith("own") else anyio.create_task_group() as tasks
+            ):
+                tasks.start_soon(rooms.app.close_all, 4000)
+                await sleep_forever()
+
+    async with house(handler) as rooms:
+        server = await rooms.connect()
+        await sleep(9)
+        assert server.sent == [accept(), close(4000)]
+        assert len(rooms.ended) == 1
+
+
 async def test_a_server_that_does_not_end_a_receive_has_a_second(anyio_backend_name: str) -> None:
     met: list[type[BaseException]] = []
 

@@ -16,7 +16,7 @@ from .connection import WebSocket
 # How long a server may take to wake a receive once it has closed, in seconds.
 WAKING_TIMEOUT = 1.0
 # How long a handler that is cancelled may take to end, in seconds.
-CANCELLED_TIMEOUT = 2.0
+HANDLER_TIMEOUT = 2.0
 
 WHY = "the server closes its connections"
 DRAINING = Rejection(503, text=WHY)
@@ -74,20 +74,32 @@ class Connections:
             for ws in served:  # at once, so that no handler gets in between
                 drop(ws, code, reason, WHY)
             others = {ws for ws in served if not is_own(ws)}
-            async with anyio.create_task_group() as tasks:
-                for ws in served:
-                    tasks.start_soon(self._hang_up, ws)
-                await self._see_out(others, seconds)
-                tasks.cancel_scope.cancel()
+            # Each has a second at least, whatever becomes of the call: it counts as closed.
+            least = anyio.current_time() + WAKING_TIMEOUT
+            scopes = {ws: anyio.CancelScope(shield=True) for ws in served}
+            try:
+                async with anyio.create_task_group() as tasks:
+                    for ws, scope in scopes.items():
+                        tasks.start_soon(self._hang_up, ws, scope)
+                    try:
+                        await self._see_out(others, seconds)
+                    finally:
+                        for scope in scopes.values():
+                            scope.deadline = least
+            except BaseException:  # cancelled: those that nobody else tells must not wait for ever
+                for ws in self._served.keys() & others:
+                    free_receiver(ws)
+                raise
         finally:
             self.draining -= 1
 
-    async def _hang_up(self, ws: WebSocket[Any, Any]) -> None:
+    async def _hang_up(self, ws: WebSocket[Any, Any], scope: anyio.CancelScope) -> None:
         if ws in self._hanging_up:  # another call is at it
             return
         hung_up = self._hanging_up[ws] = anyio.Event()
         try:
-            await hang_up(ws)
+            with scope:
+                await hang_up(ws)
         finally:
             del self._hanging_up[ws]
             hung_up.set()
@@ -100,7 +112,7 @@ class Connections:
                 return
             for ws in self._served.keys() & some:
                 then(ws)
-        if not await self._are_gone(some, CANCELLED_TIMEOUT):
+        if not await self._are_gone(some, HANDLER_TIMEOUT):
             left = self._served.keys() & some
             text = "%d handlers go on after they were cancelled, that of %r for one"
             logger.warning(text, len(left), next(iter(left)))

@@ -282,6 +282,9 @@ class WebSocketRouter:
         Raises:
             ValueError: The code may not be sent, or ``grace`` is negative. None was closed.
             TypeError: ``grace`` is no number. None was closed.
+
+        If cancelled, every connection still gets its close, in one second at most, and those of
+        their handlers that wait for a message are woken; the others are not waited for.
         """
         await self._connections.close_all(code, reason, grace)
 
