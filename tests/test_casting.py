@@ -48,6 +48,7 @@ from websocket_kit._casting import (
     Sendable,
     caster,
     check_text,
+    comparable,
     encode,
     encoder,
     list_errors,
@@ -899,6 +900,40 @@ def test_the_text_names_the_type_that_cannot_be_cast_to() -> None:
         TypeError, match=r"(?s)^cannot cast to range: pydantic can't validate it \(.*\)$"
     ):
         caster(range)
+
+
+# ------------------------------------------------------------------------------- what to expect
+
+
+class Words(str):
+    __slots__ = ()
+
+
+@pytest.mark.parametrize(
+    ("value", "tp", "comparable_value"),
+    [
+        ("hi", str, "hi"),
+        (5, int, 5),
+        ([1], list, [1]),
+        (Color.RED, Color, Color.RED),
+        (bytearray(b"hi"), bytes, b"hi"),
+        (memoryview(b"hi"), bytes, b"hi"),
+        # pydantic doesn't know these types, so it is what send makes of them
+        (Words("hi"), str, "hi"),
+        (MappingProxyType({"a": 1}), Any, {"a": 1}),
+        (range(2), Any, [0, 1]),
+    ],
+    ids=repr,
+)
+def test_a_value_says_what_its_message_is_cast_to(
+    value: Any, tp: Any, comparable_value: Any
+) -> None:
+    assert comparable(value) == (tp, comparable_value)
+
+
+def test_what_can_be_neither_cast_to_nor_sent_can_not_be_compared() -> None:
+    with pytest.raises(TypeError, match="cannot send"):
+        comparable(iter("hi"))
 
 
 # ---------------------------------------------------------------------------------- the cache

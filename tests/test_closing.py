@@ -42,6 +42,11 @@ def test_no_code_outside_them_may_be_sent(code: int) -> None:
     assert is_sendable_code(code) == (code in LEGAL_CODES)
 
 
+@pytest.mark.parametrize("code", [None, "1000", 1000.0])
+def test_what_is_no_number_is_no_close_code(code: object) -> None:
+    assert not is_sendable_code(code)
+
+
 @pytest.mark.parametrize(
     ("name", "code"),
     [
