@@ -28,8 +28,7 @@ from playwright.sync_api import (
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 WAIT = 10.0
 
-# A browser comes from no package index: without one the rest of the suite has to pass.
-pytestmark = pytest.mark.skipif(
+pytestmark = pytest.mark.skipif(  # it comes from no package index, and the rest has to pass
     CHROMIUM is None, reason="no Chromium found: name one in the environment variable CHROMIUM"
 )
 

@@ -430,8 +430,6 @@ async def test_a_router_is_included_as_it_is_at_that_moment() -> None:
     inner.include(echo)
     assert [route.path for route in app.routes] == ["/where"]
     assert (await refusal(app, "/echo/2")).status == 404
-    app.include(echo)
-    assert [route.name for route in app.routes] == ["where", "echo"]
 
 
 async def test_inclusion_nests() -> None:
@@ -447,6 +445,8 @@ async def test_of_a_router_with_a_conflict_nothing_is_included() -> None:
         app.include(WebSocketRouter([echo, where]))
     assert [route.path for route in app.routes] == ["/where"]
     assert (await refusal(app, "/echo/2")).status == 404
+    app.include(echo)
+    assert [route.name for route in app.routes] == ["where", "echo"]
 
 
 async def test_two_routes_of_the_same_shape_are_refused() -> None:
@@ -798,6 +798,15 @@ async def test_wrap_refuses_a_websocket_that_the_other_app_does_not_speak(
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert r"'/ch\nat'" in caplog.messages[0]
     assert "the wrapped app raised ValueError at it" in caplog.messages[0]
+
+
+# What Django, Starlette's Router and a2wsgi say of a scope that they don't know.
+@pytest.mark.parametrize("error", [ValueError, AssertionError, NotImplementedError])
+async def test_wrap_knows_each_way_to_say_that_a_protocol_is_unknown(error: Any) -> None:
+    async def other(scope: Any, receive: Any, send: Any) -> None:
+        raise error
+
+    assert (await refusal(WebSocketRouter([where]).wrap(other), "/chat")).status == 404
 
 
 async def begin_then_fail(scope: Any, receive: Any, send: Any) -> None:

@@ -410,8 +410,7 @@ async def test_its_tasks_are_anyios() -> None:
     assert ws.open
 
 
-# The oldest anyio that is allowed is tested too.
-@pytest.mark.skipif(
+@pytest.mark.skipif(  # the oldest anyio that is allowed is tested too
     not hasattr(anyio.abc.TaskGroup, "create_task"), reason="anyio before 4.14 has no create_task"
 )
 async def test_a_task_made_of_a_coroutine_hears_of_the_goodbye_too() -> None:

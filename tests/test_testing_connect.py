@@ -506,8 +506,9 @@ async def go_on_in_starlette(socket: StarletteWebSocket) -> None:
     await socket.receive()
 
 
-# The oldest Starlette that is allowed, and tested too, has no such name.
-@pytest.mark.skipif(not hasattr(websockets, "WebSocketDisconnected"), reason="Starlette is older")
+@pytest.mark.skipif(  # the oldest Starlette that is allowed is tested too
+    not hasattr(websockets, "WebSocketDisconnected"), reason="Starlette of before it had the name"
+)
 async def test_starlettes_other_name_for_a_disconnect_is_absorbed_too() -> None:
     async with connect(go_on_in_starlette) as peer:
         peer.drop()

@@ -437,7 +437,7 @@ def _new_adapter(tp: Any) -> TypeAdapter[Any]:
 
 
 def comparable(value: object) -> tuple[Any, object]:
-    """The type to cast a message to that should be a value, and what it must be equal to then.
+    """How to tell whether a message is a value: the type to cast it to, and what it equals then.
 
     Raises:
         TypeError: Such a value can't be sent.

@@ -209,9 +209,9 @@ def read_signature(handler: Handler, names: Mapping[str, Any]) -> Signature:
     return Signature(name, receives, sends, tuple(inputs))
 
 
-def _function(handler: Any) -> Any:
+def inner_function(handler: Any) -> Any:
     """The function inside a functools.partial."""
-    return _function(handler.func) if _is_partial(handler) else handler
+    return inner_function(handler.func) if _is_partial(handler) else handler
 
 
 def _layers(handler: Any) -> Iterator[Any]:
@@ -232,7 +232,7 @@ def handler_name(handler: Any) -> str:
     Raises:
         InvalidRouteError: It is not an async function.
     """
-    function = _function(handler)
+    function = inner_function(handler)
     name = getattr(function, "__qualname__", None) or type(function).__qualname__
     # An object with an async __call__ will do; a class, whose __call__ is its instances', won't.
     call = None if isinstance(function, type) else getattr(function, "__call__", None)  # noqa: B004

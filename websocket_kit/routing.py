@@ -7,7 +7,6 @@ handshake has none.
 from __future__ import annotations
 
 import copy
-import functools
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
@@ -34,6 +33,7 @@ from ._signature import (
     Header,
     Query,
     check_types,
+    inner_function,
     names_around,
     query,
     read_signature,
@@ -97,9 +97,7 @@ class WebSocketRoute(BaseRoute):
             msg = f"the handler of {path!r} is a route already: use its .handler"
             raise InvalidRouteError(msg)
         self.handler: Handler = handler
-        function: Any = handler
-        while isinstance(function, functools.partial):
-            function = cast("Any", function).func
+        function = inner_function(handler)
         own_name: str = getattr(function, "__name__", type(function).__name__)
         self.name: str = name or own_name
         signature = self._signature = read_signature(handler, names)
@@ -475,10 +473,9 @@ async def _serve_otherwise(
         raise ValueError(msg)
 
 
-# Caught, not raised: how an app says that it doesn't know a scope's type. It must raise, says the
-# ASGI specification under "Applications", and leaves to it what. Another error is a bug of the
-# app's, for the server to log.
-_NO_SUCH_PROTOCOL = (ValueError, NotImplementedError, AssertionError)
+# How an app says that it doesn't know a scope's type. It must raise, says the ASGI specification
+# under "Applications", and leaves to it what. Another error is a bug, for the server to log.
+_NO_SUCH_PROTOCOL = (ValueError, NotImplementedError, AssertionError)  # only caught: others' words
 
 
 class _Watched(Generic[P, T]):

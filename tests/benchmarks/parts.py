@@ -80,18 +80,6 @@ async def _nothing(ws: WebSocket) -> None:
         await ws.close()
 
 
-async def _leave(ws: WebSocket) -> None:
-    async with ws:
-        pass
-
-
-def _last_of_50(path: Callable[[int], str], handler: Callable[..., Any]) -> App:
-    router = WebSocketRouter()
-    for index in range(50):
-        router.websocket(path(index))(handler)
-    return router
-
-
 def _inputs() -> AbstractContextManager[list[Candidate]]:
     path, plain = input_path(49, "lobby"), literal_path(49)
     return connecting(
@@ -100,11 +88,13 @@ def _inputs() -> AbstractContextManager[list[Candidate]]:
             CONTROL.format("fastapi"): Connecting(fastapi.with_inputs(50), path, QUERY, REASON),
             "websocket_kit": Connecting(websocket_kit.with_inputs(50), path, QUERY, REASON),
             "websocket_kit, the path's input alone": Connecting(
-                _last_of_50(input_path, _room), path, QUERY, "lobby"
+                websocket_kit.many(input_path, _room, 50), path, QUERY, "lobby"
             ),
-            "websocket_kit, no inputs": Connecting(_last_of_50(literal_path, _nothing), plain),
+            "websocket_kit, no inputs": Connecting(
+                websocket_kit.many(literal_path, _nothing, 50), plain
+            ),
             "websocket_kit, nor a close of the handler's own": Connecting(
-                _last_of_50(literal_path, _leave), plain
+                websocket_kit.with_routes(50), plain
             ),
             "raw ASGI": Connecting(raw.accept_and_close, plain),
         }

@@ -201,7 +201,7 @@ def test_the_routers_lifespan_runs_around_a_site_that_has_none(
 ) -> None:
     async def site(scope: Scope, _receive: Receive, _send: Send) -> None:
         if scope["type"] == "lifespan":
-            raise NotImplementedError  # ASGI: so says an app that it has no lifespan
+            raise ValueError  # ASGI: so says an app that it has no lifespan
 
     with on_uvicorn(router.wrap(site)) as port:
         assert first_message(port, "/state") == '[["router","r"]]'

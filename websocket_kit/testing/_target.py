@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from difflib import get_close_matches
@@ -18,6 +17,7 @@ from websocket_kit._signature import (
     MISSING,
     check_types,
     handler_name,
+    inner_function,
     is_starlettes,
     read_hints,
     read_signature,
@@ -72,9 +72,7 @@ def _did_you_mean(name: str, options: Collection[str]) -> str:
 
 def _is_asgi(target: Any, parameters: list[inspect.Parameter]) -> bool:
     """Whether a target is an app, or else a handler."""
-    function: Any = target
-    while isinstance(function, functools.partial):
-        function = cast("Any", function).func
+    function = inner_function(target)
     # An unused one may be called _scope.
     names = [parameter.name.lstrip("_") for parameter in parameters[:3]]
     if inspect.isroutine(function):

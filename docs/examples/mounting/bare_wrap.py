@@ -21,7 +21,7 @@ async def site(scope: Scope, _receive: Receive, send: Send) -> None:
     if scope["type"] != "http":
         # ASGI: an app raises at a scope it doesn't know, a lifespan too.
         msg = f"this site speaks no {scope['type']}"
-        raise NotImplementedError(msg)
+        raise ValueError(msg)
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"hello, reader"})
 

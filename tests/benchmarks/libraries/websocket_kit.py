@@ -82,19 +82,22 @@ async def _inputs(ws: WebSocket, room: str, limit: int, name: str = "guest") -> 
         await ws.close(1000, f"{room} {limit + 1} {name}")
 
 
-def _with_routes(routes: int) -> App:
+def many(path: Callable[[int], str], handler: Callable[..., Any], routes: int) -> WebSocketRouter:
+    """So many routes to one handler."""
     router = WebSocketRouter()
     for index in range(routes):
-        router.websocket(literal_path(index))(_nothing)
+        router.websocket(path(index))(handler)
     return router
+
+
+def with_routes(routes: int) -> App:
+    """So many routes without inputs, whose handler does nothing."""
+    return many(literal_path, _nothing, routes)
 
 
 def with_inputs(routes: int) -> App:
     """So many routes with inputs."""
-    router = WebSocketRouter()
-    for index in range(routes):
-        router.websocket(input_path(index))(_inputs)
-    return router
+    return many(input_path, _inputs, routes)
 
 
 async def _room(ws: WebSocket, room: str) -> None:
@@ -102,10 +105,7 @@ async def _room(ws: WebSocket, room: str) -> None:
 
 
 def _finder(routes: int) -> Callable[[str], object]:
-    router = WebSocketRouter()
-    for index in range(routes):
-        router.websocket(input_path(index))(_room)
-    find = router._matcher.find  # noqa: SLF001 - what __call__ does first
+    find = many(input_path, _room, routes)._matcher.find  # noqa: SLF001 - what __call__ does first
 
     def room(path: str) -> object:
         found = find(path)
@@ -134,7 +134,7 @@ ADAPTER = Library(
             "the same, async for": _routed(_event_by_iteration),
         },
     },
-    with_routes=_with_routes,
+    with_routes=with_routes,
     with_inputs=with_inputs,
     finder=_finder,
     most_routes=10_000,
