@@ -77,8 +77,7 @@ async def _in_scope(ws: Channel, serving: Awaitable[None]) -> None:
 async def _serve(ws: WebSocket[Any, Any], service: Service, connections: Connections) -> None:
     # While the handler runs all this waits with it: each name in it is memory of a connection's.
     running: Awaitable[object] | Rejection | None
-    client = client_host(ws.scope) if service.gates else None  # which a handler may change
-    running = DRAINING if connections.draining else _let_in(ws, service.gates, client)
+    running = DRAINING if connections.draining else _let_in(ws, service.gates)
     if running is not None:
         await refuse(ws, running)
         return
@@ -100,8 +99,8 @@ async def _serve(ws: WebSocket[Any, Any], service: Service, connections: Connect
         _was_cancelled(ws)
         ws._handling = None
         connections.discard(ws)
-        for gate in service.gates:
-            gate.leave(client)
+        if service.gates:
+            _let_out(ws, service.gates)
 
 
 def _was_cancelled(ws: Channel, error: BaseException | None = None) -> bool:
@@ -109,15 +108,27 @@ def _was_cancelled(ws: Channel, error: BaseException | None = None) -> bool:
     return isinstance(ws._handling, OnAsyncio) and ws._handling.end(error)
 
 
-def _let_in(ws: Channel, gates: tuple[Gate, ...], client: str | None) -> Rejection | None:
+def _let_in(ws: Channel, gates: tuple[Gate, ...]) -> Rejection | None:
     """Why a handshake may not get to its handler; None if it may, and then it is counted in."""
     rejection = foreign_origin(ws)
-    if rejection is None:
+    if rejection is None and gates:
+        client = client_host(ws.scope)
         rejection = next(filter(None, (gate.refusal(client) for gate in gates)), None)
         if rejection is None:
+            _counted_as[ws] = client
             for gate in gates:
                 gate.enter(client)
     return rejection
+
+
+# The client of each connection that is counted: its handler may change what the scope says.
+_counted_as: dict[Channel, str | None] = {}
+
+
+def _let_out(ws: Channel, gates: tuple[Gate, ...]) -> None:
+    client = _counted_as.pop(ws)
+    for gate in gates:
+        gate.leave(client)
 
 
 async def _absorb(ws: WebSocket[Any, Any], error: BaseException, name: str) -> bool:
