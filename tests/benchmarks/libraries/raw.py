@@ -81,6 +81,21 @@ async def echo_through_coroutines(_scope: Scope, receive: Receive, send: Send) -
         return
 
 
+async def _same(text: str) -> str:
+    return text
+
+
+async def echo_through_function(_scope: Scope, receive: Receive, send: Send) -> None:
+    """The least that a library can cost which calls an async function for each message."""
+    await receive()
+    await send(ACCEPT)
+    while True:
+        event = await receive()
+        if event["type"] == "websocket.disconnect":
+            return
+        await send({"type": "websocket.send", "text": await _same(event["text"])})
+
+
 async def accept_and_close(_scope: Scope, receive: Receive, send: Send) -> None:
     """A connection that says nothing."""
     await receive()
@@ -110,7 +125,10 @@ BASELINES: dict[Job, tuple[str, Callable[[], App]]] = {
 ADAPTER = Library(
     "raw ASGI",
     {
-        "text": {"two bare coroutines": echo_through_coroutines},
+        "text": {
+            "two bare coroutines": echo_through_coroutines,
+            "an async function": echo_through_function,
+        },
         "dict": {"the json module": echo_json(json.loads, json.dumps)},
     },
     with_routes=lambda _routes: accept_and_close,
