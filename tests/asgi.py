@@ -142,6 +142,8 @@ class Server(Watched):
         fails: What sending an event of this type raises: an OSError where the peer is gone; where
             it is anything else, the peer may still be there.
         stuck: The types of events whose sending doesn't return until ``freed`` is set.
+        slow_after: The types of events that are sent at once, though sending doesn't return until
+            ``freed`` is set.
         refuses: The close codes that raise a bare Exception; daphne has such.
     """
 
@@ -182,6 +184,7 @@ class Server(Watched):
         self.receives = 0
         self.fails: dict[str, BaseException] = {}
         self.stuck: set[str] = set()
+        self.slow_after: set[str] = set()
         self.freed = anyio.Event()
         self.refuses = refuses
         if not connect:
@@ -232,6 +235,8 @@ class Server(Watched):
     async def send(self, event: Event) -> None:
         self.tried.append(event)
         await super().send(event)
+        if event["type"] in self.slow_after:
+            await self.freed.wait()
 
     async def _hinder(self, event: Event) -> None:
         kind = event["type"]

@@ -9,10 +9,8 @@ import pytest
 from anyio import current_time, sleep, sleep_forever, wait_all_tasks_blocked
 
 from tests.asgi import Event, Server, accept, close, denial
-from websocket_kit import (
-    WebSocket,
-    WebSocketRoute,
-)
+from websocket_kit import WebSocket, WebSocketRoute
+from websocket_kit._finishing import finish
 from websocket_kit.testing import connect
 
 if TYPE_CHECKING:
@@ -99,17 +97,51 @@ async def test_a_close_cancelled_before_the_server_has_it_is_sent_at_the_end() -
         await peer.expect_close(4000, "enough")
 
 
-async def test_a_close_cancelled_after_the_server_has_it_is_not_sent_twice() -> None:
+@pytest.mark.parametrize("make", [Server.websocket, Server.wrapped])
+async def test_a_close_cancelled_on_its_way_to_the_server_is_sent_at_the_end(
+    make: Callable[[Server], WebSocket],
+) -> None:
     server = Server()
-    server.stuck.add("websocket.close")
-
-    async def impatient(ws: WebSocket) -> None:
-        await ws.accept()
+    async with make(server) as ws:
+        server.stuck.add("websocket.close")
         with anyio.move_on_after(1):
-            await ws.close()
+            await ws.close(4000, "enough")
+        server.stuck.clear()
+    assert server.sent == [accept(), close(4000, "enough")]
 
-    await WebSocketRoute("/", impatient)(*server.asgi)
-    assert server.tried == [accept(), close(1000)]
+
+@pytest.mark.parametrize("make", [Server.websocket, Server.wrapped])
+async def test_a_close_cancelled_when_the_server_has_it_arrives_once(
+    make: Callable[[Server], WebSocket],
+) -> None:
+    server = Server()
+    server.slow_after.add("websocket.close")
+    async with make(server) as ws:
+        with anyio.move_on_after(1):
+            await ws.close(4000, "enough")
+    assert server.sent == [accept(), close(4000, "enough")]
+    server.complaints.clear()  # the second was refused
+
+
+@pytest.mark.parametrize("make", [Server.websocket, Server.wrapped])
+@pytest.mark.parametrize("when", ["stuck", "slow_after"])
+@pytest.mark.parametrize("event", ["start", "body"])
+async def test_a_rejection_cancelled_half_way_is_whole_at_the_end(
+    make: Callable[[Server], WebSocket], when: str, event: str
+) -> None:
+    server = Server()
+    ws = make(server)
+    getattr(server, when).add(f"websocket.http.response.{event}")
+    with anyio.move_on_after(1) as cancelled:
+        await ws.reject(401, body="who are you?")
+    assert cancelled.cancelled_caught
+    server.stuck.clear()
+    await finish(ws, None)
+    answer = server.rejection
+    assert answer is not None
+    assert (answer.status, answer.body) == (401, b"who are you?")
+    assert server.answered
+    server.complaints.clear()  # what the server had was refused the second time
 
 
 async def accept_only(ws: WebSocket) -> None:
@@ -160,22 +192,6 @@ async def test_the_close_of_a_handler_that_returned_is_given_five_seconds() -> N
     start = current_time()
     await WebSocketRoute("/", accept_only)(*server.asgi)
     assert current_time() - start == pytest.approx(5)
-
-
-async def test_what_a_cancellation_leaves_of_a_rejection_is_sent_at_the_end() -> None:
-    server = Server()
-    sent: list[str] = []
-
-    async def send_slowly(event: Event) -> None:
-        sent.append(event["type"])
-        await sleep(3)
-
-    async def impatient(ws: WebSocket) -> None:
-        with anyio.move_on_after(1):
-            await ws.reject(401, body="who are you?")
-
-    await WebSocketRoute("/", impatient)(server.scope, server.receive, send_slowly)
-    assert sent == ["websocket.http.response.start", "websocket.http.response.body"]
 
 
 async def test_a_rejection_that_blocks_is_given_five_seconds_and_then_no_more() -> None:

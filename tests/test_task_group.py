@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import anyio
 import pytest
 from anyio import current_time, sleep, sleep_forever, wait_all_tasks_blocked
 
-from tests.asgi import Call, Server, accept, close, receive_until_closed
+from tests.asgi import Call, Event, Server, accept, close, receive_until_closed
 from websocket_kit import (
     CloseInfo,
     WebSocket,
     WebSocketDisconnectError,
     WebSocketHandshakeError,
+    WebSocketMessageTooBig,
     WebSocketTimeoutError,
 )
 from websocket_kit.testing import connect
@@ -606,6 +609,36 @@ async def test_leftovers_are_cast_and_measured_like_any_message() -> None:
     assert await ws.receive(int, timeout=1) == 5
     with pytest.raises(Exception, match="limit is 8"):
         await ws.receive()
+
+
+async def test_a_message_that_is_too_big_is_not_kept_until_it_is_asked_for() -> None:
+    class Text(str):  # noqa: SLOT000 - one that can be referred to weakly
+        pass
+
+    def big() -> Event:
+        text = Text("x" * 9)
+        alive.append(weakref.ref(text))
+        return {"type": "websocket.receive", "text": text}
+
+    alive: list[weakref.ref[Text]] = []
+    events = iter([lambda: {"type": "websocket.connect"}, big, big])
+
+    async def receive() -> Event:
+        make = next(events, None)
+        return await sleep_forever() if make is None else make()
+
+    server = Server()
+    ws = WebSocket(server.scope, receive, server.send, max_message_bytes=8)
+    await ws.accept()
+    async with ws.task_group() as tasks:
+        await wait_all_tasks_blocked()
+        gc.collect()
+        assert [reference() for reference in alive] == [None, None]
+        for _ in range(2):
+            with pytest.raises(WebSocketMessageTooBig) as caught:
+                await ws.receive()
+            assert caught.value.size_bytes == 9
+        tasks.cancel_scope.cancel()
 
 
 async def test_after_our_own_close_leftovers_are_not_received() -> None:

@@ -60,6 +60,9 @@ CLOSE_TIMEOUT = 5.0
 CANCELLED_TIMEOUT = 1.0
 
 
+# The type of the event that stands for a message over max_message_bytes.
+TOO_BIG = "websocket_kit.too_big"
+
 # When connections were accepted, by the event loop's clock; only where that will be logged.
 _opened_at: WeakKeyDictionary[Channel, float] = WeakKeyDictionary()
 
@@ -259,10 +262,21 @@ class Channel:
                 await self._asgi_send(event)
             except BaseException as error:
                 if not is_from_server(error):
+                    self._still_owe(event)
                     raise
-                self._owed = None
+                # A rejection that was begun needs its body.
                 if self._state is not REJECTED:
                     await self._close_otherwise(event)
+
+    def _still_owe(self, event: Event) -> None:
+        """Note that a cancellation may have kept an event from the server.
+
+        One that had it refuses the second.
+        """
+        if self._owed is not None:  # else the peer has left meanwhile
+            self._owed.insert(0, event)
+            if self._wrapped is not None:
+                self._wrapped.reopen()
 
     async def _close_otherwise(self, refused: Event) -> None:
         """Close with another code; daphne refuses some that it could send, with a bare Exception.
@@ -286,6 +300,7 @@ class Channel:
             await self._asgi_send(event)
         except BaseException as error:
             if not is_from_server(error):
+                self._still_owe(event)
                 raise
             return False
         return True
@@ -538,13 +553,14 @@ class Channel:
             raise self._illegal(RECEIVE)
         if event["type"] == "websocket.disconnect":
             raise self._left(event, RECEIVE)
+        if event["type"] == TOO_BIG:
+            raise event["error"]
         if event["type"] != "websocket.receive":
             msg = f"cannot receive: the server sent {event['type']!r} instead of a message"
             raise WebSocketHandshakeError(msg)
-        text: str | None = event.get("text")
-        data = text if text is not None else event.get("bytes") or b""
-        if len(data) > self._few_characters:
-            self._check_size(data)
+        data = message_in(event)
+        if (error := self._too_big(data)) is not None:
+            raise error
         return data
 
     def _is_closed(self) -> bool:
@@ -553,16 +569,20 @@ class Channel:
             self._look()
         return self._dropped is not None or self._state in {CLOSED, REJECTED}
 
-    def _check_size(self, data: str | bytes) -> None:
+    def _too_big(self, data: str | bytes) -> WebSocketMessageTooBig | None:
         size_bytes = len(data)
+        if size_bytes <= self._few_characters:
+            return None
         if isinstance(data, str) and not data.isascii():
             size_bytes = len(data.encode("utf-8", "surrogatepass"))
         limit_bytes = self._settings.max_message_bytes
-        if size_bytes > limit_bytes:
-            raise WebSocketMessageTooBig(size_bytes, limit_bytes)
+        return WebSocketMessageTooBig(size_bytes, limit_bytes) if size_bytes > limit_bytes else None
 
     async def _read_ahead(self) -> Event | None:
-        """Read for the reader: a message's event, or None when the peer has left."""
+        """Read for the reader: a message's event, or None when the peer has left.
+
+        A message that is too big is not kept: what waits may be many.
+        """
         try:
             event = await self._from_server()
         except BaseException as error:
@@ -574,7 +594,8 @@ class Channel:
             reader = cast("Reader", self._reader)
             reader.cause = reader.cause or error
         if event["type"] == "websocket.receive":
-            return event
+            error = self._too_big(message_in(event))
+            return event if error is None else {"type": TOO_BIG, "error": error}
         # Where this end has closed meanwhile, that is how it ended. Where a send has found out
         # first, the goodbye tells the code.
         if not self._is_closed():
@@ -657,7 +678,7 @@ class Wrapped(Protocol):
         ...
 
     def reopen(self) -> None:
-        """Let another close through, after the server refused one."""
+        """Take back what the last event but a message made of its state: the server lacks it."""
         ...
 
 
@@ -678,6 +699,11 @@ def is_from_server(error: BaseException) -> bool:
         error,
         (KeyboardInterrupt, SystemExit, GeneratorExit, anyio.get_cancelled_exc_class()),
     )
+
+
+def message_in(event: Event) -> str | bytes:
+    text: str | None = event.get("text")
+    return text if text is not None else event.get("bytes") or b""
 
 
 def close_event(code: int, reason: str) -> Event:

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import anyio
 
-from ._channel import CANCELLED_TIMEOUT, CLOSE_TIMEOUT, Channel, close_event
+from ._channel import CANCELLED_TIMEOUT, CLOSE_TIMEOUT, Channel
 from ._ending import RETURNED, Ending, decide
 from ._handshake import Rejection
 from ._lifecycle import CONNECTING, REJECTED, State
@@ -56,13 +56,15 @@ async def finish(ws: Channel, error: BaseException | None) -> Ending:
         ending = decide(error, cancelled=anyio.get_cancelled_exc_class())
     if is_over(ws):
         return ending
-    if error is None and ws._open:
-        await _close_normally(ws)
-    else:
-        timeout = CANCELLED_TIMEOUT if ending.then == "cancel" else CLOSE_TIMEOUT
-        with anyio.move_on_after(timeout, shield=True):
-            await _carry_out(ws, ending)
-    ws._owed = None
+    try:
+        if error is None and ws._open:
+            await _close_normally(ws)
+        else:
+            timeout = CANCELLED_TIMEOUT if ending.then == "cancel" else CLOSE_TIMEOUT
+            with anyio.move_on_after(timeout, shield=True):
+                await _carry_out(ws, ending)
+    finally:
+        ws._owed = None
     return ending
 
 
@@ -72,11 +74,6 @@ async def _close_normally(ws: Channel) -> None:
     try:
         await in_time(CLOSE_TIMEOUT, ws._close(code, reason))
     except anyio.get_cancelled_exc_class():
-        # While the server took it. After a close() of the handler's own that is that; but nobody
-        # comes after this one. A server that had it by then refuses the second.
-        if ws._wrapped is not None:
-            ws._wrapped.reopen()  # Starlette counted it as sent
-        ws._owed = [close_event(code, reason)]
         with anyio.move_on_after(CANCELLED_TIMEOUT, shield=True):
             await ws._send_owed()
         raise
@@ -118,8 +115,9 @@ async def hang_up(ws: Channel) -> None:
             await ws._receive_connect()
         await ws._send_owed()
     except WebSocketHandshakeError:
-        ws._owed = None  # it left first
+        pass  # it left first
     finally:
+        ws._owed = None
         if ws._state is REJECTED:
             ws._log_rejected(Rejection(503, text=ws._dropped or ""))
         else:

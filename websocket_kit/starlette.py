@@ -94,10 +94,11 @@ class _NotedSend:
 class _Wrapped:
     """What a connection has to know of the socket it wraps."""
 
-    __slots__ = ("_noted", "_socket")
+    __slots__ = ("_before", "_noted", "_socket")
 
     def __init__(self, socket: StarletteWebSocket) -> None:
         self._socket = socket
+        self._before = socket.application_state
         # Below the socket's own send, which others call; once, however often it is wrapped.
         send = socket._send
         self._noted = send if isinstance(send, _NotedSend) else _NotedSend(socket)
@@ -133,14 +134,18 @@ class _Wrapped:
 
     def send(self, event: Event) -> Awaitable[None]:
         """Send; Starlette's own lets a message through after the peer's goodbye."""
-        gone = self._socket.client_state is WebSocketState.DISCONNECTED
-        if gone and event["type"] == "websocket.send":
+        if event["type"] != "websocket.send":
+            self._before = self._socket.application_state
+        elif self._socket.client_state is WebSocketState.DISCONNECTED:
             raise WebSocketDisconnect
         return self._socket.send(event)
 
     def reopen(self) -> None:
-        """Let another close through: the server has refused the first, Starlette counted it."""
-        self._socket.application_state = WebSocketState.CONNECTED
+        """Take back what the last event but a message made of its state: the server lacks it.
+
+        Starlette counts an event before it hands it over.
+        """
+        self._socket.application_state = self._before
 
 
 _STATES = {
