@@ -270,7 +270,7 @@ def test_a_header_outside_latin_1_is_a_value_error(pair: tuple[str, str]) -> Non
 
 @pytest.mark.parametrize(
     "pair",
-    [5, None, ("x", 1), (1, "x"), ("x", None), b"ab", "abc", ("a",), ("a", "b", "c")],
+    [5, None, ("x", 1), (1, "x"), ("x", None), b"ab", "ab", "abc", ("a",), ("a", "b", "c")],
 )
 def test_a_header_that_is_no_pair_of_strings_is_a_type_error(pair: Any) -> None:
     with pytest.raises(TypeError) as caught:

@@ -152,12 +152,12 @@ def test_the_defaults_are_not_changed_by_what_is_set() -> None:
         (
             {"receive_timeout": "5"},
             TypeError,
-            "a timeout is a number of seconds or None, not '5'",
+            "receive_timeout is a number of seconds or None, not '5'",
         ),
         (
             {"receive_timeout": -1},
             ValueError,
-            "a timeout is 0 seconds or more, or None for ever, not -1",
+            "receive_timeout is 0 seconds or more, or None for ever, not -1",
         ),
         ({"send_timeout": "5"}, TypeError, "send_timeout is a number or None, not '5'"),
         ({"send_timeout": True}, TypeError, "send_timeout is a number or None, not True"),
@@ -212,9 +212,9 @@ def test_a_count_that_cannot_be_is_refused(
 
 def test_what_serves_has_no_unknown_option_either() -> None:
     with pytest.raises(TypeError) as caught:
-        settle_serving(cast("ServingOptions", {"max_conections": 5}))
+        settle_serving(cast("ServingOptions", {"max_conections": 5}), "name")
     assert str(caught.value) == (
-        "unknown option 'max_conections' (there are subprotocols, allowed_origins,"
+        "unknown option 'max_conections' (there are name, subprotocols, allowed_origins,"
         " max_message_bytes, receive_timeout, send_timeout, messages_per_second,"
         " max_connections, max_connections_per_client)"
     )

@@ -710,6 +710,21 @@ def test_a_bad_option_is_refused_where_it_is_written(
         define(**options)
 
 
+@pytest.mark.parametrize(
+    ("define", "also"),
+    [
+        (WebSocketRouter, "routes, lifespan"),
+        (define_on_a_router, "name"),
+        (define_for_later, "name"),
+        (define_by_hand, "name"),
+    ],
+    ids=["router", "router.websocket", "websocket", "route"],
+)
+def test_an_unknown_option_is_told_all_there_are(define: Any, also: str) -> None:
+    with pytest.raises(TypeError, match=rf"'lifspan' \(there are {also}, subprotocols, "):
+        define(lifspan=None)
+
+
 # ------------------------------------------------------------------------------------ url_path_for
 
 

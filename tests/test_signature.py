@@ -382,6 +382,10 @@ async def generates(ws: WebSocket) -> AsyncIterator[None]:
     yield
 
 
+class Method:
+    async def serves(self, ws: WebSocket) -> None: ...
+
+
 @pytest.mark.parametrize(
     ("handler", "name"),
     [
@@ -389,7 +393,6 @@ async def generates(ws: WebSocket) -> AsyncIterator[None]:
         (NotAsync(), "NotAsync"),
         (functools.partial(not_async), "not_async"),
         (print, "print"),
-        (generates, "generates"),
         (Room, "Room"),  # the class: calling it makes an object, and runs nothing
         ("chat", "str"),
         (None, "NoneType"),
@@ -399,6 +402,12 @@ def test_a_handler_that_is_not_async_is_refused(handler: Any, name: str) -> None
     with pytest.raises(InvalidRouteError) as caught:
         handler_name(handler)
     assert str(caught.value) == f"handler {name!r} {NOT_ASYNC}"
+
+
+def test_a_handler_that_yields_is_refused() -> None:
+    assert refusal(generates) == (
+        "handler 'generates' is a generator: send with 'await ws.send(...)', not with 'yield'"
+    )
 
 
 # ------------------------------------------------------------------------- what can be wrong
@@ -506,6 +515,13 @@ COMES_FIRST = "the WebSocket comes first: 'ws: WebSocket', imported from websock
             (
                 "handler 'maybe': the first parameter, 'ws', is a"
                 f" websocket_kit.connection.WebSocket | None; {COMES_FIRST}"
+            ),
+        ),
+        (
+            Method.serves,
+            (
+                "handler 'Method.serves': parameter 'ws' is a WebSocket, which comes first and"
+                " once; of a method, give the bound one (Chat().handler)"
             ),
         ),
         (

@@ -594,8 +594,8 @@ class Channel:
             reader = cast("Reader", self._reader)
             reader.cause = reader.cause or error
         if event["type"] == "websocket.receive":
-            error = self._too_big(message_in(event))
-            return event if error is None else {"type": TOO_BIG, "error": error}
+            too_big = self._too_big(message_in(event))
+            return event if too_big is None else {"type": TOO_BIG, "error": too_big}
         # Where this end has closed meanwhile, that is how it ended. Where a send has found out
         # first, the goodbye tells the code.
         if not self._is_closed():

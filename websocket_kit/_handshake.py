@@ -66,7 +66,10 @@ def check_origins(allowed: Iterable[str]) -> frozenset[str]:
 
 def _strings(option: str, values: object) -> tuple[str, ...]:
     if isinstance(values, str) or not isinstance(values, Iterable):
-        msg = f"{option} is a list of strings; write [{values!r}]"
+        instead = (
+            f"; write [{values!r}]" if isinstance(values, str) else f", not {values!r} ([]: none)"
+        )
+        msg = f"{option} is a list of strings{instead}"
         raise TypeError(msg)
     found = tuple(cast("Iterable[str]", values))
     for value in found:

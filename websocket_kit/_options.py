@@ -103,14 +103,18 @@ def settle(options: Options) -> Settings:
     return _settle({**options}, {**DEFAULTS})
 
 
-def settle_serving(options: ServingOptions) -> Settings:
+def settle_serving(options: ServingOptions, *also: str) -> Settings:
     """Check the options of what serves connections.
+
+    Args:
+        options: The options.
+        also: What else can be given by name there, for the error about an unknown one.
 
     Raises:
         TypeError: An unknown option, or a value of the wrong type.
         ValueError: A value out of bounds.
     """
-    return _settle({**options}, {**SERVING_DEFAULTS})
+    return _settle({**options}, {**SERVING_DEFAULTS}, also)
 
 
 def for_routes(options: ServingOptions) -> ServingOptions:
@@ -120,10 +124,12 @@ def for_routes(options: ServingOptions) -> ServingOptions:
     return found
 
 
-def _settle(options: dict[str, Any], defaults: dict[str, Any]) -> Settings:
+def _settle(
+    options: dict[str, Any], defaults: dict[str, Any], also: tuple[str, ...] = ()
+) -> Settings:
     unknown = [name for name in options if name not in defaults]
     if unknown:
-        msg = f"unknown option {unknown[0]!r} (there are {', '.join(defaults)})"
+        msg = f"unknown option {unknown[0]!r} (there are {', '.join((*also, *defaults))})"
         raise TypeError(msg)
     merged: dict[str, Any] = {**SERVING_DEFAULTS, **options}
     max_message_bytes = _check_count(merged, "max_message_bytes")
@@ -133,7 +139,7 @@ def _settle(options: dict[str, Any], defaults: dict[str, Any]) -> Settings:
         check_origins(merged["allowed_origins"]),
         most,
         most // 4,
-        check_timeout(merged["receive_timeout"]),
+        check_timeout(merged["receive_timeout"], "receive_timeout"),
         _check_positive(merged, "send_timeout"),
         _check_positive(merged, "messages_per_second"),
         _check_count(merged, "max_connections"),
@@ -167,8 +173,8 @@ def _check_positive(options: dict[str, Any], name: str) -> float | None:
     return number
 
 
-def check_timeout(timeout: object) -> float | None:
-    """Return a timeout in seconds, 0 or more, or None.
+def check_timeout(timeout: object, name: str = "a timeout") -> float | None:
+    """Return a timeout in seconds, 0 or more, or None; ``name`` is what the error calls it.
 
     Raises:
         TypeError: Not a number.
@@ -177,9 +183,9 @@ def check_timeout(timeout: object) -> float | None:
     if timeout is None:
         return None
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-        msg = f"a timeout is a number of seconds or None, not {timeout!r}"
+        msg = f"{name} is a number of seconds or None, not {timeout!r}"
         raise TypeError(msg)
     if not timeout >= 0:  # NaN is neither
-        msg = f"a timeout is 0 seconds or more, or None for ever, not {timeout!r}"
+        msg = f"{name} is 0 seconds or more, or None for ever, not {timeout!r}"
         raise ValueError(msg)
     return timeout

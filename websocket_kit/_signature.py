@@ -238,6 +238,10 @@ def handler_name(handler: Any) -> str:
     call = None if isinstance(function, type) else getattr(function, "__call__", None)  # noqa: B004
     if not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)):
         msg = f"handler {name!r} is not async: write 'async def'"
+        if inspect.isasyncgenfunction(function):
+            msg = (
+                f"handler {name!r} is a generator: send with 'await ws.send(...)', not with 'yield'"
+            )
         raise InvalidRouteError(msg)
     return name
 
@@ -346,6 +350,12 @@ def _read_parameter(
         msg = f"{what} has a mark as its default: write '{parameter.name}: Annotated[T, {kind}()]'"
         raise InvalidRouteError(msg)
     hint = hints.get(parameter.name, MISSING)
+    if is_websocket(hint):
+        msg = (
+            f"{what} is a WebSocket, which comes first and once; of a method, give the bound one"
+            " (Chat().handler)"
+        )
+        raise InvalidRouteError(msg)
     foreign = _find_foreign_mark((*_metadata(hint), parameter.default))
     if foreign is not None:
         msg = (

@@ -158,7 +158,8 @@ def encode_headers(headers: HeadersLike) -> list[tuple[bytes, bytes]]:
     encoded: list[tuple[bytes, bytes]] = []
     for pair in pairs:
         try:
-            name, value = map(_encode_latin1, pair)
+            parts = [pair] if isinstance(pair, str) else pair  # two characters are no pair
+            name, value = map(_encode_latin1, parts)
         except UnicodeEncodeError as error:
             msg = f"a header is Latin-1, and {pair!r} is not"
             raise ValueError(msg) from error

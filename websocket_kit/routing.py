@@ -102,7 +102,7 @@ class WebSocketRoute(BaseRoute):
         self.name: str = name or own_name
         signature = self._signature = read_signature(handler, names)
         self._types = check_types(signature.name, signature.receives, signature.sends)
-        self._place(path, options, gates_of(settle_serving(options)))
+        self._place(path, options, gates_of(settle_serving(options, "name")))
 
     def _place(self, path: str, options: ServingOptions, gates: tuple[Gate, ...]) -> None:
         self.path = path
@@ -200,7 +200,7 @@ def websocket(
         ValueError: An option out of bounds.
     """
     _check_path(path)
-    settle_serving(options)
+    settle_serving(options, "name")
 
     def decorate(handler: Handler) -> WebSocketRoute:
         route = WebSocketRoute.__new__(WebSocketRoute)
@@ -241,7 +241,7 @@ class WebSocketRouter:
             TypeError: An unknown option, or one of the wrong type.
             ValueError: An option out of bounds.
         """
-        self._gates = gates_of(settle_serving(options))
+        self._gates = gates_of(settle_serving(options, "routes", "lifespan"))
         self._options = for_routes(options)
         self._connections = Connections()
         self._lifespan = draining(lifespan, self._connections.close_all)
@@ -296,7 +296,7 @@ class WebSocketRouter:
     ) -> Callable[[Handler], WebSocketRoute]:
         """Make a route of a handler and register it at once; else as ``websocket``."""
         _check_path(path)
-        settle_serving(options)
+        settle_serving(options, "name")
 
         def decorate(handler: Handler) -> WebSocketRoute:
             route = WebSocketRoute.__new__(WebSocketRoute)
