@@ -281,7 +281,30 @@ TALK: list[Callable[[WebSocket], Awaitable[object]]] = [
 ]
 
 
-@pytest.mark.parametrize("call", TALK)
+async def group(ws: WebSocket) -> None:
+    async with ws.task_group():
+        pytest.fail("it was legal")
+
+
+async def send_each(ws: WebSocket) -> None:
+    async def items() -> AsyncIterator[str]:
+        yield "hi"
+
+    await ws.send_each(items())
+
+
+BESIDE_A_RECEIVE = [*TALK[1:], group, send_each]
+AFTER_THE_END = [
+    TALK[0],
+    *BESIDE_A_RECEIVE,
+    lambda ws: ws.accept(),
+    lambda ws: ws.reject(),
+    lambda ws: ws.close(),
+    lambda ws: ws.__aenter__(),
+]
+
+
+@pytest.mark.parametrize("call", AFTER_THE_END)
 @pytest.mark.anyio
 async def test_a_call_after_the_end_lets_a_cancellation_in(
     call: Callable[[WebSocket], Awaitable[object]],
@@ -296,7 +319,7 @@ async def test_a_call_after_the_end_lets_a_cancellation_in(
     assert scope.cancelled_caught
 
 
-@pytest.mark.parametrize("call", TALK[1:])
+@pytest.mark.parametrize("call", BESIDE_A_RECEIVE)
 @pytest.mark.anyio
 async def test_a_receive_beside_another_tasks_lets_a_cancellation_in(
     call: Callable[[WebSocket], Awaitable[object]],
@@ -310,5 +333,19 @@ async def test_a_receive_beside_another_tasks_lets_a_cancellation_in(
             scope.cancel()
             with suppress(anyio.BusyResourceError):
                 await call(ws)
+        assert scope.cancelled_caught
+        tasks.cancel_scope.cancel()
+
+
+@pytest.mark.anyio
+async def test_an_accept_beside_another_tasks_lets_a_cancellation_in() -> None:
+    ws = Server(connect=False).websocket()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ws.accept)
+        await wait_all_tasks_blocked()
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            with suppress(anyio.BusyResourceError):
+                await ws.accept()
         assert scope.cancelled_caught
         tasks.cancel_scope.cancel()

@@ -132,6 +132,7 @@ class Channel:
     async def _receive_connect(self) -> None:
         if self._connect_received:
             return
+        await self._demand(self._check_free)
         event = await self._receive_exclusively(self._asgi_receive)
         if event["type"] == "websocket.disconnect":
             raise self._left(event, ACCEPT)
@@ -264,9 +265,11 @@ class Channel:
                 if not is_from_server(error):
                     self._still_owe(event)
                     raise
-                # A rejection that was begun needs its body.
                 if self._state is not REJECTED:
                     await self._close_otherwise(event)
+                elif isinstance(error, OSError):  # the peer is gone
+                    self._owed = None
+                # Else the server may have the rejection's start already, and needs its body.
 
     def _still_owe(self, event: Event) -> None:
         """Note that a cancellation may have kept an event from the server.
@@ -336,6 +339,18 @@ class Channel:
         info = self._close_info or CloseInfo(None, "", "peer")
         return WebSocketDisconnectError(info.code, info.reason, doing=doing)
 
+    async def _demand(self, check: Callable[..., None], *args: Any) -> None:
+        """Make a check that raises unless a call is legal now.
+
+        With a turn for the other tasks before it raises: a loop that goes on after every error must
+        not stop them.
+        """
+        try:
+            check(*args)
+        except (WebSocketHandshakeError, anyio.BusyResourceError):
+            await checkpoint()
+            raise
+
     def _check(self, call: Call) -> None:
         """Raise unless the call is legal now."""
         if self._wrapped is not None:
@@ -393,11 +408,7 @@ class Channel:
             self._receive_now = self._asgi_receive if wrapped is None else wrapped.receive
 
     async def _outgoing(self, message: object) -> Event:
-        try:
-            self._check(SEND)
-        except WebSocketHandshakeError:
-            await checkpoint()  # as in _check_receivable
-            raise
+        await self._demand(self._check, SEND)
         encoded = self._encode(message)
         kind = "text" if isinstance(encoded, str) else "bytes"
         return {"type": "websocket.send", kind: encoded}
@@ -458,22 +469,15 @@ class Channel:
 
     async def _receive_slowly(self, timeout: object) -> Event:
         seconds = self._settings.receive_timeout if timeout is ... else check_timeout(timeout)
-        await self._check_receivable()
+        await self._demand(self._check_receive)
         if seconds is None:
             return await self._receive_exclusively(self._next_event)
         with anyio.move_on_after(seconds):
             return await self._receive_exclusively(self._next_event)
         raise WebSocketTimeoutError(seconds)
 
-    async def _check_receivable(self) -> None:
-        """Raise unless a receive is legal now, and no other task receives."""
-        try:
-            self._check_receive()
-        except (WebSocketHandshakeError, anyio.BusyResourceError):
-            await checkpoint()  # a loop that goes on after every error must not stop all others
-            raise
-
     def _check_receive(self) -> None:
+        """Raise unless a receive is legal now, and no other task receives."""
         reader = self._reader
         # What the peer sent before it left is still there, or else the reader has to know who asks.
         if not (self._state is DISCONNECTED and reader is not None and reader.buffer):
@@ -490,7 +494,6 @@ class Channel:
             raise anyio.BusyResourceError(action)
 
     async def _receive_exclusively(self, receive: Callable[[], Awaitable[Event]]) -> Event:
-        self._check_free()
         self._receiving = True
         self._receive_now = None
         try:

@@ -22,11 +22,7 @@ from .errors import WebSocketHandshakeError
 @asynccontextmanager
 async def run_task_group(ws: Channel, buffer: int) -> AsyncGenerator[anyio.abc.TaskGroup]:
     """What ``WebSocket.task_group`` promises."""
-    ws._check(TASK_GROUP)
-    ws._check_free()
-    if ws._reader is not None:
-        action = "receiving from"
-        raise anyio.BusyResourceError(action)
+    await ws._demand(_check, ws)
     reader = ws._reader = Reader(ws._read_ahead, buffer)
     if buffer and ws._leftover:
         reader.events, ws._leftover = ws._leftover, None
@@ -64,6 +60,15 @@ async def run_task_group(ws: Channel, buffer: int) -> AsyncGenerator[anyio.abc.T
         raise only if is_goodbye(only) else failure
     if _is_over(ws):
         raise _goodbye(ws) from reader.cause
+
+
+def _check(ws: Channel) -> None:
+    """Raise unless a task group may begin now."""
+    ws._check(TASK_GROUP)
+    ws._check_free()
+    if ws._reader is not None:
+        action = "receiving from"
+        raise anyio.BusyResourceError(action)
 
 
 def _is_over(ws: Channel) -> bool:

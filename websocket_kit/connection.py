@@ -185,7 +185,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
 
         If cancelled, the connection counts as accepted if the acceptance may have gone out.
         """
-        self._check(ACCEPT)
+        await self._demand(self._check, ACCEPT)
         encoded: list[tuple[bytes, bytes]] = []
         if headers != ():
             encoded = encode_headers(headers)
@@ -240,7 +240,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
         was not yet handed to the server goes out at the end of ``async with``, by the router or
         ``endpoint``.
         """
-        self._check(REJECT)
+        await self._demand(self._check, REJECT)
         check_status(status)
         check_body(body)
         encoded = encode_headers(headers)
@@ -270,7 +270,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
         end of ``async with``, by the router or ``endpoint``.
         """
         code, reason = check_close(code, reason)
-        self._check(CLOSE)
+        await self._demand(self._check, CLOSE)
         await self._end(self._close(code, reason))
 
     # ----------------------------------------------------------------------------- sending
@@ -441,7 +441,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
         if cast("object", timeout) is not ...:
             check_timeout(timeout)
         event = await self._outgoing(message)
-        await self._check_receivable()
+        await self._demand(self._check_receive)
         if recv_first:
             received: Any = await self.receive(tp, timeout=timeout)
             self._check(SEND)
@@ -648,7 +648,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
 
     async def __aenter__(self) -> Self:
         """Accept, unless it is accepted already."""
-        self._check(ENTER)
+        await self._demand(self._check, ENTER)
         if not self._open:
             try:
                 await self.accept()
