@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import anyio
 import pytest
@@ -273,7 +273,9 @@ def test_any_calls_in_any_order_do_what_the_model_says(
 # -------------------------------------------------------------------------- a call too many yields
 
 
-TALK: list[Callable[[WebSocket], Awaitable[object]]] = [
+Calls: TypeAlias = list[Callable[[WebSocket], Awaitable[object]]]
+
+TALK: Calls = [
     lambda ws: ws.send("hi"),
     lambda ws: ws.receive(),
     lambda ws: ws.pair("hi"),
@@ -293,8 +295,8 @@ async def send_each(ws: WebSocket) -> None:
     await ws.send_each(items())
 
 
-BESIDE_A_RECEIVE = [*TALK[1:], group, send_each]
-AFTER_THE_END = [
+BESIDE_A_RECEIVE: Calls = [*TALK[1:], group, send_each]
+AFTER_THE_END: Calls = [
     TALK[0],
     *BESIDE_A_RECEIVE,
     lambda ws: ws.accept(),
