@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import anyio
 import anyio.to_thread
@@ -30,7 +30,6 @@ from websocket_kit.testing import (
     run,
     virtual_time,
 )
-from websocket_kit.testing.virtual_time import _refuse_threads
 
 Name = Literal["asyncio", "trio"]
 on_both = pytest.mark.parametrize("name", ["asyncio", "trio"])
@@ -463,19 +462,34 @@ except ImportError as error:
     )
 
 
-def test_a_function_is_replaced_once_and_goes_on_in_real_time() -> None:
+def test_a_function_is_replaced_once_and_goes_on_in_real_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def start(answer: int) -> int:
         return answer
 
     owner = SimpleNamespace(start=start)
-    _refuse_threads(owner, "start")
+    monkeypatch.setitem(sys.modules, "their_threads", cast("Any", SimpleNamespace(threads=owner)))
+    place = ("their_threads", "threads", "start")
+    monkeypatch.setitem(virtual_time.STARTS_THREADS, "asyncio", place)
+    backend("asyncio")
     replaced = owner.start
-    _refuse_threads(owner, "start")
+    backend("asyncio")
     assert owner.start is replaced is not start
     assert run(replaced, 42, virtual=False) == 42
 
 
-def test_a_version_without_that_function_is_left_alone() -> None:
-    owner = SimpleNamespace()
-    _refuse_threads(owner, "start")
-    assert owner == SimpleNamespace()
+@on_both
+@pytest.mark.parametrize(
+    "place",
+    [("anyio.gone", "Gone", "start"), ("anyio", "_gone", "start"), ("anyio", "lowlevel", "gone")],
+)
+def test_a_version_with_other_private_names_works_without_refusing_threads(
+    monkeypatch: pytest.MonkeyPatch, name: Name, place: tuple[str, str, str]
+) -> None:
+    async def test() -> str:
+        async with connect(echo) as peer:
+            return await peer.pair("hi")
+
+    monkeypatch.setitem(virtual_time.STARTS_THREADS, name, place)
+    assert run(test, backend=name) == "hi"

@@ -13,10 +13,10 @@ import selectors
 import time
 import weakref
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from typing import Any, Literal, NoReturn, TypeVar, TypeVarTuple
 
 import anyio
-from anyio._core._eventloop import get_async_backend
 
 from ._running import in_trio
 
@@ -59,7 +59,7 @@ def backend(
     if not virtual:
         return name, {}
     if name == "asyncio":
-        _refuse_threads(get_async_backend(name), "run_sync_in_worker_thread")
+        _refuse_threads(name)
         return name, {"loop_factory": VirtualTimeLoop}
     return name, _trio_options()
 
@@ -189,13 +189,12 @@ _clocks: weakref.WeakKeyDictionary[Any, _Spinning] = weakref.WeakKeyDictionary()
 
 def _trio_options() -> dict[str, Any]:
     try:
-        import trio._threads  # noqa: PLC0415 - optional
         import trio.testing  # noqa: PLC0415 - optional
     except ImportError as error:
         msg = "the backend 'trio' needs trio, which is not installed: pip install trio"
         raise ImportError(msg) from error
 
-    _refuse_threads(trio._threads, "start_thread_soon")  # which anyio's threads come from, too
+    _refuse_threads("trio")
     clock = trio.testing.MockClock(autojump_threshold=0)
     spinning = _clocks[clock] = _Spinning()
 
@@ -221,15 +220,27 @@ def _trio_options() -> dict[str, Any]:
 # ------------------------------------------------------------------------------------ threads
 
 
-def _refuse_threads(owner: Any, name: str) -> None:
-    """Have a function refuse to work in a thread, in virtual time only.
+# What all work in threads goes through, anyio's on trio too: a module, what is in it, and what
+# that has. It is below the public run_sync, which a module may have imported long before.
+STARTS_THREADS = {
+    "asyncio": ("anyio._backends._asyncio", "AsyncIOBackend", "run_sync_in_worker_thread"),
+    "trio": ("trio", "_threads", "start_thread_soon"),
+}
+
+
+def _refuse_threads(backend: str) -> None:
+    """Have a backend refuse work in a thread, in virtual time only.
 
     Time would run out there, or stand still, before the work is done. anyio and trio have no hook
-    for it. What is replaced is below their public ``run_sync``, which a module may have imported
-    long before; where a version of theirs has no such function, threads are not refused.
+    for it; where a version of theirs has other private names, threads are not refused.
     """
-    call = getattr(owner, name, None)
-    if call is None or hasattr(call, "__wrapped__"):
+    module, holder, name = STARTS_THREADS[backend]
+    try:
+        owner = getattr(import_module(module), holder)
+        call = getattr(owner, name)
+    except (ImportError, AttributeError):
+        return
+    if hasattr(call, "__wrapped__"):
         return
 
     @functools.wraps(call)
