@@ -91,7 +91,7 @@ async def _serve(ws: WebSocket[Any, Any], service: Service, connections: Connect
             if not is_over(ws):
                 await _end(ws, service.name)
     except BaseException as error:
-        if not await _absorb(ws, error, service.name) and not _was_cancelled(ws, error):
+        if not await absorb(ws, error, service.name) and not _was_cancelled(ws, error):
             raise
     finally:
         if connections.draining:
@@ -131,7 +131,7 @@ def _let_out(ws: Channel, gates: tuple[Gate, ...]) -> None:
         gate.leave(client)
 
 
-async def _absorb(ws: WebSocket[Any, Any], error: BaseException, name: str) -> bool:
+async def absorb(ws: WebSocket[Any, Any], error: BaseException, name: str) -> bool:
     """End the connection as the handler's error says; whether that was all the error is about."""
     only = root(error)
     anothers = is_goodbye(only) and _is_anothers(ws)

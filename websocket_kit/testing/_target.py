@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Never, TypeAlias, cast
 from starlette.websockets import WebSocket as StarletteWebSocket
 
 from websocket_kit._channel import set_up
-from websocket_kit._draining import Connections
 from websocket_kit._options import settle
-from websocket_kit._serving import Service, serve
+from websocket_kit._serving import absorb
 from websocket_kit._signature import (
     MISSING,
     check_types,
@@ -128,10 +127,11 @@ def _call_handler(
         set_up(ws, scope, receive, send, types, _SETTINGS)
         try:
             await handler(ws, **given)
-        except BaseException as error:  # noqa: BLE001 - raised again there
+        except BaseException as error:
             # As on a route. Not so a handler that just returns: the close that only the router
             # would send is missing where there is no router.
-            await serve(ws, Service(name, _raiser(error)), Connections())
+            if not await absorb(ws, error, name):
+                raise
 
     return call
 
@@ -145,14 +145,6 @@ class _NoPathParams(dict[str, Any]):
             " its route, or to its app, with the path"
         )
         raise KeyError(msg)
-
-
-def _raiser(error: BaseException) -> Callable[[object], Coroutine[Any, Any, None]]:
-    async def raise_it(_: object) -> None:
-        __tracebackhide__ = True
-        raise error
-
-    return raise_it
 
 
 def _fill_in(
