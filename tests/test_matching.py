@@ -186,6 +186,8 @@ def test_without_routes_no_path_matches() -> None:
         ("/5", ["/{name}", "/{n:int}"], "/{name}"),
         ("/x", ["/{n:int}", "/{name}"], "/{name}"),
         # the literal comes first, whatever comes after
+        ("/files", ["/{name}", "/files/{rest:path}", "/files"], "/files"),
+        ("/files", ["/{name}", "/files/{rest:path}"], "/files/{rest:path}"),
         ("/a/b", ["/{x}/b", "/a/{y}"], "/a/{y}"),
         ("/a/b", ["/{x}/{y}", "/a/{y}", "/{x}/b"], "/a/{y}"),
         ("/c/b", ["/{x}/{y}", "/a/{y}", "/{x}/b"], "/{x}/b"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -528,6 +528,14 @@ async def test_a_goodbye_behind_a_full_buffer_shows_at_the_next_send() -> None:
             await ws.send("hi")
 
 
+@pytest.mark.parametrize("buffer", [None, 1.5, "64"])
+async def test_a_buffer_that_is_no_number_of_messages_is_refused(buffer: Any) -> None:
+    ws = await accepted(Server())
+    with pytest.raises(TypeError) as caught:
+        ws.task_group(buffer)
+    assert str(caught.value) == f"buffer is a number of messages, not {buffer!r}"
+
+
 async def test_a_buffer_of_zero_discards_what_comes_in_and_notices_the_goodbye() -> None:
     async def handler(ws: WebSocket) -> None:
         await ws.accept()
@@ -625,7 +633,9 @@ async def test_a_message_that_is_too_big_is_not_kept_until_it_is_asked_for() -> 
 
     async def receive() -> Event:
         make = next(events, None)
-        return await sleep_forever() if make is None else make()
+        if make is None:
+            await sleep_forever()
+        return cast("Event", make and make())
 
     server = Server()
     ws = WebSocket(server.scope, receive, server.send, max_message_bytes=8)

@@ -180,8 +180,10 @@ class WebSocket(Channel, Generic[Received, Sent]):
             WebSocketHandshakeError: It is already answered or over; or its Origin may not
                 connect, and the handshake has been rejected with 403.
             WebSocketDisconnectError: The peer left first.
+            anyio.BusyResourceError: Another task waits for the handshake.
             ValueError: The subprotocol wasn't offered, or a header is malformed. Nothing was
                 sent.
+            TypeError: The headers are no pairs of strings. Nothing was sent.
 
         If cancelled, the connection counts as accepted if the acceptance may have gone out.
         """
@@ -233,11 +235,13 @@ class WebSocket(Channel, Generic[Received, Sent]):
         Raises:
             WebSocketHandshakeError: It is already answered or over.
             WebSocketDisconnectError: The peer left before its handshake was read.
+            anyio.BusyResourceError: Another task waits for the handshake.
             ValueError: A bad status or header. Nothing was sent.
-            TypeError: The body is neither a str nor bytes, or a header no pair. Nothing was sent.
+            TypeError: The status is no int, the body neither a str nor bytes, or a header no pair.
+                Nothing was sent.
 
         Sending the answer takes 5 seconds at most. If cancelled then, the connection is over; what
-        was not yet handed to the server goes out at the end of ``async with``, by the router or
+        the server may not have yet is sent at the end of ``async with``, by the router or
         ``endpoint``.
         """
         await self._demand(self._check, REJECT)
@@ -265,9 +269,10 @@ class WebSocket(Channel, Generic[Received, Sent]):
             WebSocketHandshakeError: The connection is not open.
             WebSocketDisconnectError: The peer has left before.
             ValueError: The code may not be sent. Nothing was.
+            TypeError: The code is no int, or the reason no str. Nothing was sent.
 
-        If cancelled, the connection is over; what was not yet handed to the server goes out at the
-        end of ``async with``, by the router or ``endpoint``.
+        If cancelled, the connection is over; a close that the server may not have yet is sent at
+        the end of ``async with``, by the router or ``endpoint``.
         """
         code, reason = check_close(code, reason)
         await self._demand(self._check, CLOSE)
@@ -349,7 +354,9 @@ class WebSocket(Channel, Generic[Received, Sent]):
             WebSocketHandshakeError: The connection is not open, or was closed meanwhile; as where
                 the peer sent more than ``messages_per_second``, with 1008.
             anyio.BusyResourceError: Another task is receiving.
-            TypeError: pydantic doesn't know the type; no message is lost.
+            TypeError: pydantic doesn't know the type, or the timeout is no number; no message is
+                lost.
+            ValueError: The timeout is negative or NaN; likewise.
 
         If cancelled, no message is lost.
         """
@@ -430,8 +437,10 @@ class WebSocket(Channel, Generic[Received, Sent]):
             WebSocketDisconnectError: The peer left first; ``message`` may not have arrived.
             WebSocketHandshakeError: The connection is not open.
             anyio.BusyResourceError: Another task is receiving.
-            TypeError: ``message`` can't be sent, or pydantic doesn't know ``tp``; nothing was
-                sent or received.
+            TypeError: ``message`` can't be sent, pydantic doesn't know ``tp``, or the timeout is no
+                number; nothing was sent or received.
+            ValueError: ``message`` holds what can't be sent, or the timeout is negative or NaN;
+                likewise.
 
         If cancelled, the message is sent whole or not at all.
         """
@@ -470,8 +479,9 @@ class WebSocket(Channel, Generic[Received, Sent]):
             WebSocketDisconnectError: The peer has left.
             WebSocketHandshakeError: The connection is not open.
             anyio.BusyResourceError: Another task is receiving.
-            TypeError: ``message`` is nothing that can be sent; no message is lost.
-            ValueError: It holds what can't be sent; likewise.
+            TypeError: ``message`` is nothing that can be sent, or the timeout is no number; no
+                message is lost.
+            ValueError: It holds what can't be sent, or the timeout is negative or NaN; likewise.
         """
         tp, expected = _casting.comparable(message)
         received = await self.receive(tp, timeout=timeout)
@@ -502,6 +512,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
 
         Raises:
             WebSocketHandshakeError: The connection is not open yet.
+            anyio.BusyResourceError: Another task is receiving.
             TypeError: pydantic doesn't know the type.
         """
         return _Messages(self, tp)
@@ -520,6 +531,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
                 whatever else ``receive`` raises of a message or ``function`` raises itself.
             WebSocketHandshakeError: The connection is not open yet, or ``function`` closed it
                 and still returned an answer.
+            anyio.BusyResourceError: Another task is receiving.
         """
         # The short ways of receive and send are written out here: a coroutine for each message and
         # one for each answer make an echo cost half as much again.
@@ -597,7 +609,11 @@ class WebSocket(Channel, Generic[Received, Sent]):
             WebSocketHandshakeError: The connection is not open.
             anyio.BusyResourceError: A task is receiving, or in a task group of this connection.
             ValueError: ``buffer`` is negative.
+            TypeError: It is no int.
         """
+        if not isinstance(cast("object", buffer), int):
+            msg = f"buffer is a number of messages, not {buffer!r}"
+            raise TypeError(msg)
         if buffer < 0:
             msg = f"buffer is 0 or more messages, not {buffer}"
             raise ValueError(msg)

@@ -182,7 +182,7 @@ class WebSocketClose(WebSocketError):  # noqa: N818 - it is an instruction, as H
     reason: str
 
     def __init__(self, code: int = 1000, reason: str = "") -> None:
-        """Make it; a code that may not be sent is a ValueError here."""
+        """Make it; a code that may not be sent is a ValueError here, what is none a TypeError."""
         self.code, self.reason = check_close(code, reason)
         why = f", reason {self.reason!r}" if reason else ""
         super().__init__(f"close with code {self.code}{why}")
@@ -203,7 +203,7 @@ class WebSocketReject(WebSocketError):  # noqa: N818 - it is an instruction, as 
     def __init__(
         self, status: int = 403, body: str | bytes = "", headers: HeadersLike = ()
     ) -> None:
-        """Make it; a bad status or header is a ValueError here, a bad body a TypeError."""
+        """Make it; a bad status or header is a ValueError here, what is none a TypeError."""
         self.status: int = check_status(status)
         self.body: str | bytes = check_body(body)
         self.headers: list[tuple[bytes, bytes]] = encode_headers(headers)
