@@ -19,7 +19,8 @@ import anyio
 from anyio.lowlevel import checkpoint
 from starlette.websockets import WebSocketDisconnect
 
-from . import _casting
+from ._casting import Cast, caster
+from ._encoding import Encode, encoder
 from ._handling import Handling, OnAsyncio
 from ._handshake import Rejection, foreign, offers_denial, origin_problem
 from ._kept_receive import give_up, keep
@@ -104,8 +105,8 @@ class Channel:
         _close_info: CloseInfo | None
         _asgi_receive: Receive
         _asgi_send: Send
-        _cast: _casting.Cast | None
-        _encode: _casting.Encode
+        _cast: Cast | None
+        _encode: Encode
         _settings: Settings
         _few_characters: int
         _state: State
@@ -614,13 +615,13 @@ class MessageTypes(NamedTuple):
         encode: What encodes a ``Sent``.
     """
 
-    cast: _casting.Cast | None
-    encode: _casting.Encode
+    cast: Cast | None
+    encode: Encode
 
     @classmethod
     def of(cls, receives: Any, sends: Any) -> MessageTypes:
         """From the two types."""
-        return cls(None if receives is str else _casting.caster(receives), _casting.encoder(sends))
+        return cls(None if receives is str else caster(receives), encoder(sends))
 
 
 def set_up(

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 
 from pydantic import BeforeValidator
 
-from ._casting import encode, type_adapter, unwrap, value_of
+from ._casting import type_adapter, unwrap, value_of
+from ._encoding import encode
 
 
 class InputType(NamedTuple):

@@ -36,13 +36,13 @@ from starlette.requests import HTTPConnection
 from typing_extensions import TypeForm, TypeVar, Unpack
 
 from . import _casting
-from ._casting import Sendable
 from ._channel import (
     CANCELLED_TIMEOUT,
     Channel,
     MessageTypes,
     set_up,
 )
+from ._encoding import Sendable, comparable
 from ._ending import is_goodbye, root
 from ._finishing import finish
 from ._handshake import Rejection, choose_subprotocol
@@ -483,7 +483,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
                 message is lost.
             ValueError: It holds what can't be sent, or the timeout is negative or NaN; likewise.
         """
-        tp, expected = _casting.comparable(message)
+        tp, expected = comparable(message)
         received = await self.receive(tp, timeout=timeout)
         if received != expected:
             raise WebSocketExpectError(expected, received)

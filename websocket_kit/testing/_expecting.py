@@ -10,7 +10,8 @@ from itertools import takewhile
 from types import UnionType
 from typing import Any, NewType, TypeAlias, cast, get_origin
 
-from websocket_kit import _casting
+from websocket_kit._casting import caster
+from websocket_kit._encoding import comparable, encode
 from websocket_kit.errors import shorten, type_name
 
 Check: TypeAlias = Callable[[Any], tuple[object, Any]]
@@ -22,7 +23,7 @@ ALIKE = 80
 def make_check(expected: Any) -> tuple[str, Check]:
     """What is expected in words, and what tells whether a message is it, and gives the result."""
     if _is_type(expected):
-        cast_message = _casting.caster(expected)
+        cast_message = caster(expected)
         return f"a message of type {type_name(expected)}", lambda m: (True, cast_message(m))
     if isinstance(expected, re.Pattern):
         pattern = cast("re.Pattern[str]", expected)  # or of bytes
@@ -33,10 +34,10 @@ def make_check(expected: Any) -> tuple[str, Check]:
             msg = f"expect() takes a plain function, and {name}() is async"
             raise TypeError(msg)
         return f"a message that {name}() is true of", lambda m: (expected(m), m)
-    tp, value = _casting.comparable(expected)
-    cast_value = _casting.caster(tp)
+    tp, value = comparable(expected)
+    cast_value = caster(tp)
     # An enum over str is received bare, and sent as JSON, with quotes. This is the other end.
-    sent = _casting.encode(expected) if isinstance(expected, Enum) else None
+    sent = encode(expected) if isinstance(expected, Enum) else None
     return shorten(value), lambda m: (m == sent or cast_value(m) == value, None)
 
 
@@ -64,5 +65,5 @@ def _is_type(expected: Any) -> bool:
 
 
 def _match(pattern: re.Pattern[str], message: str | bytes) -> tuple[object, Any]:
-    match = pattern.search(_casting.caster(type(pattern.pattern))(message))
+    match = pattern.search(caster(type(pattern.pattern))(message))
     return match, match

@@ -12,7 +12,8 @@ from starlette import websockets
 from starlette.datastructures import Headers
 from typing_extensions import TypeForm
 
-from websocket_kit import _casting
+from websocket_kit._casting import caster
+from websocket_kit._encoding import Sendable, encode
 from websocket_kit._options import check_timeout
 from websocket_kit.closing import CloseInfo, check_close
 from websocket_kit.errors import (
@@ -33,7 +34,7 @@ from .virtual_time import begin_wait
 
 T = TypeVar("T")
 
-_read_text = _casting.caster(str)
+_read_text = caster(str)
 
 # A default that every type checker takes for a parameter's own type.
 UNSET: Any = ...
@@ -115,7 +116,7 @@ class Peer:
 
     # ------------------------------------------------------------------------------------ messages
 
-    async def send(self, message: _casting.Sendable, *, timeout: float | None = UNSET) -> None:
+    async def send(self, message: Sendable, *, timeout: float | None = UNSET) -> None:
         """Send the handler one message.
 
         Args:
@@ -129,7 +130,7 @@ class Peer:
             TypeError: It can't be sent.
         """
         __tracebackhide__ = True
-        encoded = _casting.encode(message)
+        encoded = encode(message)
         await checkpoint()
         await self._until(
             lambda: self._server.has_room() or not self.open, timeout, "the handler to receive"
@@ -165,18 +166,18 @@ class Peer:
             Exception: The handler's own, if that is how it ended.
         """
         __tracebackhide__ = True
-        cast_message = _casting.caster(tp)
+        cast_message = caster(tp)
         return cast_message(await self._receive(timeout, f"a message of type {type_name(tp)}"))
 
     @overload
     async def pair(
-        self, message: _casting.Sendable, *, recv_first: bool = ..., timeout: float | None = ...
+        self, message: Sendable, *, recv_first: bool = ..., timeout: float | None = ...
     ) -> str: ...
 
     @overload
     async def pair(
         self,
-        message: _casting.Sendable,
+        message: Sendable,
         tp: type[dict[Never, Never]],
         *,
         recv_first: bool = ...,
@@ -186,7 +187,7 @@ class Peer:
     @overload
     async def pair(
         self,
-        message: _casting.Sendable,
+        message: Sendable,
         tp: TypeForm[T],
         *,
         recv_first: bool = ...,
@@ -195,7 +196,7 @@ class Peer:
 
     async def pair(
         self,
-        message: _casting.Sendable,
+        message: Sendable,
         tp: Any = str,
         *,
         recv_first: bool = False,
@@ -257,7 +258,7 @@ class Peer:
     ) -> Any: ...
 
     @overload
-    async def expect(self, expected: _casting.Sendable, *, timeout: float | None = ...) -> None: ...
+    async def expect(self, expected: Sendable, *, timeout: float | None = ...) -> None: ...
 
     @overload
     async def expect(self, expected: TypeForm[T], *, timeout: float | None = ...) -> T: ...
