@@ -1,6 +1,7 @@
 """A handler's signature: what users write, and what it says before a path is known.
 
-Everything that can be wrong with it is found when the route is defined.
+Everything that can be wrong with it is found when the route is defined, and the file is long
+because each such thing has a text of its own.
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 Inputs come from the path, the query, headers and cookies, and none from a body: a WebSocket
 handshake has none.
+
+The file is long because a route and the router are two sides of one thing, and their docstrings the
+reference.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The peer of a handler under test."""
+"""The peer of a handler under test.
+
+The file is long because every method is of one class, and its docstring the reference.
+"""
 
 from __future__ import annotations
 
