@@ -277,10 +277,9 @@ class Channel:
 
         One that had it refuses the second.
         """
-        if self._owed is not None:  # else the peer has left meanwhile
-            self._owed.insert(0, event)
-            if self._wrapped is not None:
-                self._wrapped.reopen()
+        self._owed = [event, *(self._owed or ())]
+        if self._wrapped is not None:
+            self._wrapped.reopen()
 
     async def _close_otherwise(self, refused: Event) -> None:
         """Close with another code; daphne refuses some that it could send, with a bare Exception.
