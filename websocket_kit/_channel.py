@@ -64,7 +64,10 @@ CANCELLED_TIMEOUT = 1.0
 # The type of the event that stands for a message over max_message_bytes.
 TOO_BIG = "websocket_kit.too_big"
 
-# When connections were accepted, by the event loop's clock; only where that will be logged.
+# Of a connection's parts those that few have, for an attribute is memory of all: what counts its
+# messages, where messages_per_second is set; and when it was accepted, by the event loop's clock,
+# where that will be logged.
+_buckets: WeakKeyDictionary[Channel, Bucket] = WeakKeyDictionary()
 _opened_at: WeakKeyDictionary[Channel, float] = WeakKeyDictionary()
 
 
@@ -75,7 +78,6 @@ class Channel:
         "__weakref__",
         "_asgi_receive",
         "_asgi_send",
-        "_bucket",
         "_cast",
         "_close_info",
         "_connect_received",
@@ -125,7 +127,6 @@ class Channel:
         _reader: Reader | None
         _leftover: deque[Event] | None
         _wrapped: Wrapped | None
-        _bucket: Bucket | None  # where messages_per_second is set
         _dropped: str | None  # why the library has ended the connection, if it has
         # The handler, while router or endpoint runs it; on asyncio its task, until it is asked for.
         _handling: Handling | asyncio.Task[Any] | None
@@ -395,7 +396,7 @@ class Channel:
             and self._reader is None
             and not self._leftover
             and self._settings.receive_timeout is None
-            and self._bucket is None
+            and self._settings.messages_per_second is None
         )
 
     def _rest(self) -> None:
@@ -519,18 +520,18 @@ class Channel:
 
     async def _from_server(self) -> Event:
         """The server's next event; a message too many ends the connection."""
-        bucket = self._bucket
-        if bucket is None:
+        rate = self._settings.messages_per_second
+        if rate is None:
             return await self._asgi_receive()
         asked = anyio.current_time()
         event = await self._asgi_receive()
         if event["type"] != "websocket.receive" or not self._open:
             return event
-        if bucket.take(asked, anyio.current_time()):
+        if _buckets[self].take(asked, anyio.current_time()):
             return event
         if self._reader is not None:
             self._reader.end()  # it is the one that called
-        why = f"the peer sent more than messages_per_second={self._settings.messages_per_second:g}"
+        why = f"the peer sent more than messages_per_second={rate:g}"
         reason = "too many messages"
         await self._drop_for("messages_per_second", CloseCode.POLICY_VIOLATION, reason, why)
         raise self._illegal(RECEIVE)
@@ -639,8 +640,8 @@ def set_up(
     ws._asgi_send = send
     ws._cast, ws._encode = types
     ws._settings = settings
-    rate = settings.messages_per_second
-    ws._bucket = None if rate is None else Bucket(rate)
+    if settings.messages_per_second is not None:
+        _buckets[ws] = Bucket(settings.messages_per_second)
     ws._few_characters = settings.few_characters
     ws._receiving = False
     ws._move_to(CONNECTING)

@@ -537,7 +537,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
         # one for each answer make an echo cost half as much again.
         call: Callable[[Any], Any] = function
         slowly: AsyncIterator[Any] = _Messages(self, ...)
-        cast_message = self._cast
+        cast_message, few_characters = self._cast, self._few_characters
         while True:
             message: Any
             receive = self._receive_now
@@ -553,22 +553,25 @@ class WebSocket(Channel, Generic[Received, Sent]):
                         event = await receive()
                     except BaseException as error:  # noqa: BLE001 - servers raise what they like
                         self._not_received(error)
-                    if self._open:
+                    message = None
+                    if self._open:  # still: another task may have closed
                         self._receive_now = receive
-                    message = event.get("text")
-                    if message is None or len(message) > self._few_characters or not self._open:
-                        message = self._message(event)
+                        message = event.get("text")
+                    if message is None or len(message) > few_characters:
+                        message = (cast_message or _READ_TEXT)(self._message(event))
+                    elif cast_message is not None:
+                        message = cast_message(message)
                 except WebSocketHandshakeError:
                     if self.close_info is None:
                         raise
                     return
-                if cast_message is not None or type(message) is not str:
-                    message = (cast_message or _READ_TEXT)(message)
             reply: Any = call(message)
-            if type(reply) is not str and (type(reply) is _COROUTINE or isawaitable(reply)):
-                reply = await reply  # asking isawaitable() costs a raw echo
-            if reply is None:
-                continue
+            if type(reply) is not str:
+                # Asking isawaitable() costs a raw echo.
+                if type(reply) is _COROUTINE or isawaitable(reply):
+                    reply = await reply
+                if reply is None:
+                    continue
             send = self._send_now
             try:
                 if send is not None and type(reply) is str and reply.isascii():
