@@ -358,13 +358,30 @@ def test_a_spinning_handler_can_be_cancelled(name: Name) -> None:
     run(test, backend=name)
 
 
+class RealTime:
+    """The real time as virtual time sees it, which only the test moves: no machine is too slow."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def real(monkeypatch: pytest.MonkeyPatch) -> RealTime:
+    real = RealTime()
+    monkeypatch.setattr(virtual_time, "time", real)
+    return real
+
+
 @on_both
-@pytest.mark.usefixtures("_impatient")
-def test_time_stands_still_while_the_tasks_are_busy_for_a_while_only(name: Name) -> None:
+def test_time_stands_still_while_the_tasks_are_busy_for_a_while_only(
+    name: Name, real: RealTime
+) -> None:
     async def test() -> list[float]:
         times = [current_time()]
-        began = time.monotonic()
-        while time.monotonic() - began < 0.05:
+        for _ in range(29):
+            real.now += 0.1
             await checkpoint()
         times.append(current_time())
         await sleep(1)
@@ -375,10 +392,9 @@ def test_time_stands_still_while_the_tasks_are_busy_for_a_while_only(name: Name)
 
 
 @on_both
-@pytest.mark.usefixtures("_impatient")
-def test_one_long_step_is_no_spinning(name: Name) -> None:
+def test_one_long_step_is_no_spinning(name: Name, real: RealTime) -> None:
     async def test() -> float:
-        time.sleep(0.2)  # noqa: ASYNC251 - the long step
+        real.now += 60
         for _ in range(10):
             await checkpoint()
         return current_time()
@@ -387,27 +403,24 @@ def test_one_long_step_is_no_spinning(name: Name) -> None:
 
 
 @on_both
-@pytest.mark.usefixtures("_impatient")
-def test_a_long_test_that_sleeps_is_no_spinning(name: Name) -> None:
-    async def test() -> tuple[int, float]:
-        naps = 0
-        began = time.monotonic()
-        while time.monotonic() - began < 0.3:
+def test_a_long_test_that_sleeps_is_no_spinning(name: Name, real: RealTime) -> None:
+    async def test() -> float:
+        for _ in range(100):
+            real.now += 1
             await sleep(1)
-            naps += 1
-        return naps, current_time()
+        for _ in range(10):
+            await checkpoint()
+        return current_time()
 
-    naps, now = run(test, backend=name)
-    assert now == pytest.approx(naps)
+    assert run(test, backend=name) == pytest.approx(100)
 
 
 @on_both
-@pytest.mark.usefixtures("_impatient")
-def test_a_long_test_of_short_waits_is_no_spinning(name: Name) -> None:
+def test_a_long_test_of_short_waits_is_no_spinning(name: Name, real: RealTime) -> None:
     async def test() -> float:
-        began = time.monotonic()
         async with connect(echo) as peer:
-            while time.monotonic() - began < 0.3:
+            for _ in range(100):
+                real.now += 0.1
                 assert await peer.pair("hi") == "hi"
         return current_time()
 
@@ -415,19 +428,16 @@ def test_a_long_test_of_short_waits_is_no_spinning(name: Name) -> None:
 
 
 @on_both
-def test_after_so_many_real_seconds_time_moves_on(
-    name: Name, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(virtual_time, "PATIENCE", 0.3)  # three, and no test has so many
-
+def test_after_three_real_seconds_time_moves_on(name: Name, real: RealTime) -> None:
     async def test() -> float:
-        began = time.monotonic()
         with anyio.move_on_after(1):
             while True:
+                real.now += 0.1
                 await checkpoint()
-        return time.monotonic() - began
+        return real.now
 
-    assert 0.29 < run(test, backend=name) < 3
+    # 3 s of patience, then 0.1 virtual seconds at each turn.
+    assert run(test, backend=name) == pytest.approx(3 + 1, abs=0.25)
 
 
 def test_without_trio_the_kit_works_on_asyncio() -> None:
