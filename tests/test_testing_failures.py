@@ -15,9 +15,17 @@ from anyio import CancelScope, sleep, sleep_forever
 from pydantic import BaseModel
 from starlette.datastructures import Headers
 
-from websocket_kit import InvalidRouteError, WebSocket, WebSocketReject, WebSocketRouter
+from websocket_kit import (
+    CloseInfo,
+    InvalidRouteError,
+    WebSocket,
+    WebSocketDisconnectError,
+    WebSocketReject,
+    WebSocketRouter,
+)
 from websocket_kit.testing import (
     ExpectationFailed,
+    HandlerClosed,
     HandshakeRejected,
     LeftOver,
     Record,
@@ -64,6 +72,12 @@ async def closing(ws: WebSocket) -> None:
     await sleep_forever()
 
 
+async def doubling(ws: WebSocket[int, int]) -> None:
+    async with ws:
+        async for number in ws:
+            await ws.send(2 * number)
+
+
 async def crashing(ws: WebSocket) -> None:
     async with ws:
         await ws.receive()
@@ -107,6 +121,9 @@ rooms = WebSocketRouter()
 
 @rooms.websocket("/{number:str}")
 async def numbered(ws: WebSocket, number: int, size: int) -> None: ...
+
+
+rooms.websocket("/doubling")(doubling)
 
 
 async def refusing_with_a_page(ws: WebSocket) -> None:
@@ -312,6 +329,22 @@ async def expect_a_close_of_a_handler_that_crashes_without_a_word() -> None:
         await peer.expect_close(1000)
 
 
+async def expect_a_message_of_a_handler_that_closes() -> None:
+    async with connect(closing) as peer:
+        await peer.receive(int)
+
+
+async def expect_an_answer_to_a_wrong_message() -> None:
+    async with connect(doubling) as peer:
+        await peer.send("two")
+        await peer.expect(4)
+
+
+async def expect_an_answer_to_a_wrong_message_in_a_script() -> None:
+    async with connect(rooms, "/doubling") as peer:
+        await peer.play("> two\n< 4")
+
+
 async def expect_an_answer_in_a_script() -> None:
     async with connect(echo) as peer:
         await peer.play(
@@ -424,6 +457,49 @@ async def enter_a_return() -> None:
 
 
 TEXTS: list[tuple[Planted, type[Exception], str]] = [
+    (
+        expect_a_message_of_a_handler_that_closes,
+        HandlerClosed,
+        """
+        expected a message of type int, received close 4001 'enough'
+        handler: running at here:0 in closing: await sleep_forever()
+        transcript:
+            0.000 > connect
+            0.000 < accept
+            0.000 < close 4001 enough
+        """,
+    ),
+    (
+        expect_an_answer_to_a_wrong_message,
+        HandlerClosed,
+        """
+        expected 4, received close 1007 'the message has the wrong form'
+        handler: ended by WebSocketCastError: cannot cast the message to int: Input should be
+              decimal digits with an optional sign at here:0 in doubling: async for number in
+              ws:
+        transcript:
+            0.000 > connect
+            0.000 < accept
+            0.000 > two
+            0.000 < close 1007 the message has the wrong form
+        """,
+    ),
+    (
+        expect_an_answer_to_a_wrong_message_in_a_script,
+        HandlerClosed,
+        """
+        line 2 of the script, '< 4': expected '4', received close 1007 'the message has the
+              wrong form'
+        handler: ended by WebSocketCastError: cannot cast the message to int: Input should be
+              decimal digits with an optional sign at here:0 in doubling: async for number in
+              ws:
+        transcript:
+            0.000 > connect
+            0.000 < accept
+            0.000 > two
+            0.000 < close 1007 the message has the wrong form
+        """,
+    ),
     (
         wait_for_a_message,
         WaitTimeout,
@@ -1155,6 +1231,18 @@ async def test_a_failure_is_an_assertion_and_a_wait_a_timeout_too() -> None:
         await expect_another_value()
     with pytest.raises(TimeoutError):
         await wait_for_a_message()
+
+
+async def test_a_close_instead_of_a_message_is_a_disconnect_too() -> None:
+    assert issubclass(HandlerClosed, WebSocketDisconnectError)
+    with pytest.raises(HandlerClosed) as caught:
+        await expect_a_message_of_a_handler_that_closes()
+    copy = pickle.loads(pickle.dumps(caught.value))
+    for failure in (caught.value, copy):
+        assert (failure.code, failure.reason) == (4001, "enough")
+        assert failure.expected is int
+        assert failure.received == CloseInfo(4001, "enough", "server")
+        assert str(failure) == str(caught.value)
 
 
 async def test_the_transcript_of_a_failure_is_as_it_was_then() -> None:

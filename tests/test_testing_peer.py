@@ -272,8 +272,8 @@ async def test_the_handlers_close_is_told_with_code_and_reason() -> None:
         with pytest.raises(WebSocketDisconnectError) as caught:
             await peer.receive()
         assert (caught.value.code, caught.value.reason) == (4001, "enough")
-        assert str(caught.value) == (
-            "cannot receive: the handler's end is over: close 4001 'enough'"
+        assert str(caught.value).startswith(
+            "expected a message of type str, received close 4001 'enough'\nhandler: finished\n"
         )
         with pytest.raises(WebSocketDisconnectError, match="cannot send: the handler's end is"):
             await peer.send("hi")

@@ -180,11 +180,11 @@ async def test_the_handlers_exception_names_the_line_in_a_note() -> None:
         assert caught.value.__notes__ == ["line 2 of the script, '< b'"]
 
 
-async def test_a_close_names_the_line_in_a_note() -> None:
+async def test_a_send_to_a_handler_that_has_closed_names_the_line_in_a_note() -> None:
     async with connect(greet) as peer:
         with pytest.raises(WebSocketDisconnectError) as caught:
-            await peer.play("> HELLO 1\n< ACK\n> bye\n< bye")
-        assert caught.value.__notes__ == ["line 4 of the script, '< bye'"]
+            await peer.play("> HELLO 1\n< ACK\n> bye\n< close 1000\n> hello?")
+        assert caught.value.__notes__ == ["line 5 of the script, '> hello?'"]
 
 
 async def test_a_script_after_the_peers_own_close_is_refused() -> None:

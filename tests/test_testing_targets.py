@@ -368,12 +368,20 @@ async def test_a_router_rejects_bad_inputs() -> None:
     assert b'"loc":["query","size"]' in caught.value.body.replace(b" ", b"")
 
 
-async def test_a_router_checks_the_origin() -> None:
-    with pytest.raises(HandshakeRejected, match="403"):
-        async with connect(router, "/rooms/7", headers={"Origin": "https://evil.example"}):
+async def greet_the_world(ws: WebSocket) -> None:
+    await greet(ws, "world")
+
+
+@pytest.mark.parametrize(
+    "target", [greet_the_world, websocket("/")(greet_the_world)], ids=["bare", "route"]
+)
+async def test_a_foreign_origin_does_not_get_to_the_handler(target: Any) -> None:
+    with pytest.raises(HandshakeRejected) as caught:
+        async with connect(target, headers={"Origin": "https://evil.example"}):
             pass
-    async with connect(router, "/rooms/7", headers={"Origin": "http://testserver"}) as peer:
-        await peer.receive()
+    assert caught.value.status == 403
+    async with connect(target, headers={"Origin": "http://testserver"}) as peer:
+        assert await peer.receive() == "Hello, world"
 
 
 # -------------------------------------------------------------------------------- frameworks' apps

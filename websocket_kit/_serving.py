@@ -27,9 +27,10 @@ from ._time_limit import asyncio_task
 from .connection import WebSocket
 from .errors import WebSocketMessageTooBig, WebSocketTimeoutError
 
-# Whom the testing kit has told of a handler that another connection's goodbye ended.
-anothers_watcher: ContextVar[Callable[[BaseException], None] | None] = ContextVar(
-    "websocket_kit_anothers_watcher", default=None
+# Whom the testing kit has told of what is absorbed with a line in the log: what the peer caused,
+# and another connection's goodbye.
+absorbed_watcher: ContextVar[Callable[[BaseException], None] | None] = ContextVar(
+    "websocket_kit_absorbed_watcher", default=None
 )
 
 
@@ -142,7 +143,8 @@ async def absorb(ws: WebSocket[Any, Any], error: BaseException, name: str) -> bo
         _log_ending(ws, name, only, ending)
     if anothers:
         _log_anothers(ws, name, ending)
-        watcher = anothers_watcher.get()
+    if anothers or ending.then == "log":
+        watcher = absorbed_watcher.get()
         if watcher is not None:
             watcher(only)
     return True

@@ -12,13 +12,20 @@ gives an ``anyio_backend`` fixture virtual time, ``run`` does without a plugin.
 
 from ._connect import connect
 from ._lifespan import lifespan
-from .failures import ExpectationFailed, HandshakeRejected, LeftOver, WaitTimeout
+from .failures import (
+    ExpectationFailed,
+    HandlerClosed,
+    HandshakeRejected,
+    LeftOver,
+    WaitTimeout,
+)
 from .peer import Peer
 from .transcript import Record, Transcript
 from .virtual_time import backend, run
 
 __all__ = [
     "ExpectationFailed",
+    "HandlerClosed",
     "HandshakeRejected",
     "LeftOver",
     "Peer",

@@ -11,9 +11,10 @@ from urllib.parse import quote, unquote
 
 import anyio
 
+from websocket_kit._ending import is_goodbye
 from websocket_kit._handshake import check_subprotocols
 from websocket_kit._options import check_timeout
-from websocket_kit._serving import anothers_watcher
+from websocket_kit._serving import absorbed_watcher
 from websocket_kit.closing import HeadersLike, encode_headers
 from websocket_kit.errors import shorten
 
@@ -208,9 +209,9 @@ class _Connection(AbstractAsyncContextManager[Peer]):
         server.held = True
         app = self._app
         # The app's task alone is to have this.
-        outside = anothers_watcher.set(self._note_anothers)
+        outside = absorbed_watcher.set(self._note_absorbed)
         running = self._running = Running(lambda: app(server.scope, server.receive, server.send))
-        anothers_watcher.reset(outside)
+        absorbed_watcher.reset(outside)
         running.on_end(self._finish)
         peer = self._peer = Peer(server, running, self._timeout, strict=self._strict)
         try:
@@ -262,9 +263,11 @@ class _Connection(AbstractAsyncContextManager[Peer]):
             self._anothers.add_note(_ANOTHERS)
             running.error = self._anothers
 
-    def _note_anothers(self, error: BaseException) -> None:
+    def _note_absorbed(self, error: BaseException) -> None:
         """Keep what the library absorbs, though a test should know of it."""
-        if not self._server.has_left:
+        if not is_goodbye(error):
+            self._running.absorbed = error
+        elif not self._server.has_left:
             self._anothers = error
 
     async def _see_out(self, timeout: float | None) -> None:

@@ -46,6 +46,7 @@ class Running:
     Attributes:
         done: Whether it has ended.
         error: What it raised; None for a cancellation.
+        absorbed: What ended its handler, and the library has absorbed as the peer's doing.
         cancelled: Whether it ended because it was cancelled.
         cancelled_itself: Whether that was no cancellation of ours.
     """
@@ -54,6 +55,7 @@ class Running:
         """Start it."""
         self.done: bool = False
         self.error: BaseException | None = None
+        self.absorbed: BaseException | None = None
         self.cancelled: bool = False
         self.cancelled_itself: bool = False
         self._coroutine: Coroutine[Any, Any, Any] = call()
@@ -148,6 +150,8 @@ class Running:
             return f"crashed with {summary(self.error)}{_where_raised(self.error)}"
         if self.cancelled:
             return "cancelled"
+        if self.absorbed is not None:
+            return f"ended by {summary(self.absorbed)}{_where_raised(self.absorbed)}"
         if self.done:
             return "finished"
         return f"running {_describe(_lines(self._coroutine))}"

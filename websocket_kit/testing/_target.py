@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Never, TypeAlias, cast
 from starlette.websockets import WebSocket as StarletteWebSocket
 
 from websocket_kit._channel import set_up
+from websocket_kit._finishing import foreign_origin, refuse
 from websocket_kit._options import settle
 from websocket_kit._serving import absorb
 from websocket_kit._signature import (
@@ -125,6 +126,10 @@ def _call_handler(
         scope["path_params"] = _NoPathParams()
         ws: WebSocket[Any, Any] = WebSocket.__new__(WebSocket)
         set_up(ws, scope, receive, send, types, _SETTINGS)
+        rejection = foreign_origin(ws)
+        if rejection is not None:
+            await refuse(ws, rejection)
+            return
         try:
             await handler(ws, **given)
         except BaseException as error:

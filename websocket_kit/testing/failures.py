@@ -3,6 +3,7 @@
 HandshakeRejected                the handler refused the handshake; a test may well expect that
 AssertionError
 └─ ExpectationFailed             something else came
+   ├─ HandlerClosed              the handler closed instead (also WebSocketDisconnectError)
    ├─ WaitTimeout                nothing came in time (also TimeoutError)
    └─ LeftOver                   something was left at the end
 
@@ -14,6 +15,9 @@ from __future__ import annotations
 from http.client import responses
 
 from starlette.datastructures import Headers
+
+from websocket_kit.closing import CloseInfo
+from websocket_kit.errors import WebSocketDisconnectError
 
 from .transcript import Transcript
 
@@ -96,6 +100,29 @@ class ExpectationFailed(AssertionError):  # noqa: N818 - reads as what it is: an
         """What failed, what the handler is doing, and the dialogue so far."""
         said = "\n".join("  " + line for line in str(self.transcript).splitlines())
         return f"{self.what}\nhandler: {self.handler}\ntranscript:\n{said}"
+
+
+class HandlerClosed(ExpectationFailed, WebSocketDisconnectError):  # noqa: N818 - the same
+    """The handler closed where the test waits for a message.
+
+    Attributes:
+        received: The ``CloseInfo``.
+        code: Its close code.
+        reason: Its close reason.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        expected: object,
+        received: CloseInfo,
+        handler: str,
+        transcript: Transcript,
+    ) -> None:
+        """Make the failure of the close that came."""
+        super().__init__(what, expected, received, handler, transcript)
+        self.code = received.code
+        self.reason = received.reason
 
 
 class WaitTimeout(ExpectationFailed, TimeoutError):  # noqa: N818 - the same

@@ -31,7 +31,7 @@ from ._expecting import difference, make_check
 from ._running import Running, calm_down, summary
 from ._script import Step, parse_script, same
 from ._server import IllegalEventError, PeerGoneError, Rejection, Server, payload
-from .failures import ExpectationFailed, LeftOver, WaitTimeout
+from .failures import ExpectationFailed, HandlerClosed, LeftOver, WaitTimeout
 from .transcript import Transcript
 from .virtual_time import begin_wait
 
@@ -163,14 +163,16 @@ class Peer:
 
         Raises:
             WebSocketCastError: The message is not a ``tp``; the next call gets the next message.
-            WebSocketDisconnectError: The connection is over, with the handler's close code and
-                reason.
+            HandlerClosed: The handler has closed; a WebSocketDisconnectError, with its close code
+                and reason.
+            WebSocketHandshakeError: This end has closed, and no message is left.
             WaitTimeout: None came in time.
             Exception: The handler's own, if that is how it ended.
         """
         __tracebackhide__ = True
         cast_message = caster(tp)
-        return cast_message(await self._receive(timeout, f"a message of type {type_name(tp)}"))
+        wanted = f"a message of type {type_name(tp)}"
+        return cast_message(await self._receive(timeout, wanted, tp))
 
     @overload
     async def pair(
@@ -281,14 +283,15 @@ class Peer:
 
         Raises:
             ExpectationFailed: Something else came. It is used up.
-            WebSocketDisconnectError: The connection is over.
+            HandlerClosed: The handler has closed; also a WebSocketDisconnectError.
+            WebSocketHandshakeError: This end has closed, and no message is left.
             WaitTimeout: None came in time.
             Exception: The handler's own, if that is how it ended. What the function raises, with
                 the message and the transcript in a note.
         """
         __tracebackhide__ = True
         what, check = make_check(expected)
-        message = await self._receive(timeout, what)
+        message = await self._receive(timeout, what, expected)
         why = ""
         try:
             passed, result = check(message)
@@ -533,7 +536,7 @@ class Peer:
             await self.close(step.code, step.text or "")
         else:
             text = cast("str", step.text)
-            message = await self._receive(UNSET, shorten(text))
+            message = await self._receive(UNSET, shorten(text), text)
             if not same(text, message):
                 what = f"expected {shorten(text)}, received {shorten(message)}"
                 what += difference(text, message)
@@ -541,13 +544,15 @@ class Peer:
 
     # --------------------------------------------------------------------------------------- waits
 
-    async def _receive(self, timeout: float | None, wanted: str) -> str | bytes:
+    async def _receive(self, timeout: float | None, wanted: str, expected: object) -> str | bytes:
         """The next message, or what the end raises."""
         __tracebackhide__ = True
         await checkpoint()
         await self._next(timeout, wanted)
         if not self._server.inbox:
-            await self._meet_the_end("receive")
+            info = await self._handlers_end("receive")
+            text = f"expected {wanted}, received {_describe(info)}"
+            raise self._failure(text, expected, info, HandlerClosed)
         return self._take()
 
     def _take(self) -> str | bytes:
@@ -578,16 +583,22 @@ class Peer:
             raise self._failure(text, wanted, _NOTHING, WaitTimeout)
 
     async def _meet_the_end(self, doing: str) -> None:
-        """Raise what the end of the connection is to the test."""
+        """Raise what the end of the connection is to a call that needs it open."""
+        __tracebackhide__ = True
+        info = await self._handlers_end(doing)
+        error = WebSocketDisconnectError(info.code, info.reason)
+        error.args = (f"cannot {doing}: the handler's end is over: {_describe(info)}",)
+        raise error
+
+    async def _handlers_end(self, doing: str) -> CloseInfo:
+        """How the handler ended the connection; what it raised, or this end's own end, raises."""
         __tracebackhide__ = True
         await self._note_the_end()
         info = cast("CloseInfo", self._server.end)
         if info.by == "peer":
             msg = f"cannot {doing}: this end has closed the connection"
             raise WebSocketHandshakeError(msg)
-        error = WebSocketDisconnectError(info.code, info.reason)
-        error.args = (f"cannot {doing}: the handler's end is over: {_describe(info)}",)
-        raise error
+        return info
 
     async def _note_the_end(self) -> None:
         """Learn of the end of the connection, and raise what the handler raised."""
