@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import inspect
 import signal
 import sys
@@ -30,6 +31,15 @@ PATIENCE = 10.0
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     """Both event loops, in virtual time; a test with real I/O overrides this."""
     return backend(request.param)
+
+
+@pytest.fixture
+def _no_collector() -> Iterator[None]:
+    """What is alive is referred to: no garbage collector breaks a cycle that is left."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -16,13 +16,17 @@ from websocket_kit import (
     WebSocket,
     WebSocketDisconnectError,
     WebSocketHandshakeError,
+    WebSocketRoute,
+    endpoint,
     wrap,
 )
-from websocket_kit._finishing import drop
+from websocket_kit._finishing import drop, finish
 from websocket_kit.testing import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    Handler = Callable[[WebSocket], Coroutine[Any, Any, None]]
 
 pytestmark = pytest.mark.anyio
 
@@ -400,4 +404,83 @@ async def test_a_second_code_for_a_server_that_refused_the_first_can_be_cancelle
         await wait_all_tasks_blocked()
         tasks.cancel_scope.cancel()
     assert server.tried == [accept(), close(1011), close(4011)]
-    assert ws.close_info == CloseInfo(1011, "", "server")
+    server.freed.set()
+    await finish(ws, None)
+    assert server.sent == [accept(), close(4011)]
+    assert ws.close_info == CloseInfo(4011, "", "server")
+
+
+# --------------------------------------------------------------------------------- cancelled
+
+
+@pytest.mark.parametrize("make", [Server.websocket, Server.wrapped])
+async def test_a_close_cancelled_on_its_way_to_the_server_is_sent_at_the_end(
+    make: Callable[[Server], WebSocket],
+) -> None:
+    server = Server()
+    async with make(server) as ws:
+        server.stuck.add("websocket.close")
+        with anyio.move_on_after(1):
+            await ws.close(4000, "enough")
+        server.stuck.clear()
+    assert server.sent == [accept(), close(4000, "enough")]
+
+
+@pytest.mark.parametrize("make", [Server.websocket, Server.wrapped])
+async def test_a_close_cancelled_when_the_server_has_it_arrives_once(
+    make: Callable[[Server], WebSocket],
+) -> None:
+    server = Server()
+    server.slow_after.add("websocket.close")
+    async with make(server) as ws:
+        with anyio.move_on_after(1):
+            await ws.close(4000, "enough")
+    assert server.sent == [accept(), close(4000, "enough")]
+    server.complaints.clear()  # the second was refused
+
+
+async def on_a_route(handler: Handler, server: Server) -> None:
+    await WebSocketRoute("/", handler)(*server.asgi)
+
+
+async def at_an_endpoint(handler: Handler, server: Server) -> None:
+    async def handle(ws: WebSocket) -> None:
+        await handler(ws)
+
+    await endpoint(handle)(StarletteWebSocket(*server.asgi))
+
+
+@pytest.mark.parametrize("serve", [on_a_route, at_an_endpoint])
+@pytest.mark.parametrize("when", ["stuck", "slow_after"])
+@pytest.mark.parametrize("event", ["start", "body"])
+async def test_a_rejection_cancelled_half_way_is_whole_at_the_end(
+    serve: Callable[[Handler, Server], Awaitable[None]], when: str, event: str
+) -> None:
+    async def reject(ws: WebSocket) -> None:
+        with anyio.move_on_after(1) as limit:
+            await ws.reject(401, body="who are you?")
+        assert limit.cancelled_caught
+        server.stuck.clear()
+
+    server = Server()
+    getattr(server, when).add(f"websocket.http.response.{event}")
+    await serve(reject, server)
+    answer = server.rejection
+    assert answer is not None
+    assert (answer.status, answer.body) == (401, b"who are you?")
+    assert server.answered
+    server.complaints.clear()  # what the server had was refused the second time
+
+
+@pytest.mark.parametrize("error", [RuntimeError("I have it"), Exception("I have it")])
+async def test_a_rejection_whose_start_is_refused_may_have_begun_and_gets_its_body(
+    error: Exception,
+) -> None:
+    server = Server()
+    server.fails["websocket.http.response.start"] = error
+    await server.websocket().reject(401, body="who are you?")
+    assert [event["type"] for event in server.tried] == [
+        "websocket.http.response.start",
+        "websocket.http.response.body",
+    ]
+    server.complaints.clear()

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+import weakref
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 from anyio import wait_all_tasks_blocked
 
-from tests.asgi import Call, Server, accept, close, receive_until_closed
+from tests.asgi import Call, Event, Server, accept, close, receive_until_closed
 from websocket_kit import (
     CloseCode,
     CloseInfo,
     WebSocket,
     WebSocketDisconnectError,
     WebSocketHandshakeError,
+    WebSocketMessageTooBig,
 )
 from websocket_kit.testing._running import calm_down
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 pytestmark = pytest.mark.anyio
 
@@ -37,6 +43,87 @@ async def test_a_server_that_raises_in_a_rejection_is_sent_no_more_of_it(kind: s
     server.fails[kind] = OSError("gone")
     await server.websocket().reject(401, body="who are you?")
     assert server.tried[-1]["type"] == kind
+
+
+# ------------------------------------------------------------------------------- what is left of it
+
+
+async def cancel_a_receive(ws: WebSocket) -> None:
+    with anyio.move_on_after(1):
+        await ws.receive()
+
+
+async def wait_too_long(ws: WebSocket) -> None:
+    with suppress(TimeoutError):
+        await ws.receive(timeout=1)
+
+
+async def get_too_much(ws: WebSocket) -> None:
+    with suppress(WebSocketMessageTooBig):
+        await ws.receive()
+
+
+async def get_too_much_with_a_limit_on(ws: WebSocket) -> None:
+    with suppress(WebSocketMessageTooBig):
+        await ws.receive(timeout=1)
+
+
+async def hear_a_goodbye(ws: WebSocket) -> None:
+    with suppress(WebSocketDisconnectError):
+        await ws.receive()
+
+
+async def meet_a_goodbye(ws: WebSocket) -> None:
+    with suppress(WebSocketDisconnectError):
+        await ws.send("hi")
+
+
+BIG = {"type": "websocket.receive", "text": "x" * 9}
+GOODBYE = {"type": "websocket.disconnect", "code": 1000}
+
+
+@pytest.mark.usefixtures("_no_collector")
+@pytest.mark.parametrize(
+    ("call", "event"),
+    [
+        (cancel_a_receive, None),
+        (wait_too_long, None),
+        (get_too_much, BIG),
+        (get_too_much_with_a_limit_on, BIG),
+        (hear_a_goodbye, GOODBYE),
+        (meet_a_goodbye, None),
+    ],
+)
+async def test_an_error_that_was_handled_keeps_no_connection_and_no_message_alive(
+    call: Callable[[WebSocket], Awaitable[None]], event: Event | None
+) -> None:
+    class Message(dict[str, Any]):
+        """One that can be referred to weakly."""
+
+    events: list[Event] = [{"type": "websocket.connect"}]
+    alive: list[weakref.ref[Any]] = []
+    if event is not None:
+        events.append(Message(event))
+        alive.append(weakref.ref(events[1]))
+
+    async def receive() -> Event:
+        if not events:
+            await anyio.sleep_forever()
+        return events.pop(0)
+
+    async def send(event: Event) -> None:
+        if event["type"] == "websocket.send":
+            raise OSError
+
+    async def connect() -> None:
+        ws: WebSocket = WebSocket(Server().scope, receive, send, max_message_bytes=8)
+        alive.append(weakref.ref(ws))
+        await ws.accept()
+        await call(ws)
+
+    await connect()
+    await calm_down()
+    assert [reference() for reference in alive] == [None] * len(alive)
 
 
 # -------------------------------------------------------------------------------------- sending

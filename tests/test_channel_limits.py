@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Awaitable, Callable
 from math import inf, nan
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
-from anyio import current_time
+from anyio import current_time, sleep_forever, wait_all_tasks_blocked
 
-from tests.asgi import Call, Server
+from tests.asgi import Call, Event, Server
 from websocket_kit import (
     WebSocket,
     WebSocketMessageTooBig,
@@ -63,6 +64,38 @@ async def test_a_message_over_the_limit_is_dropped_unparsed(
             await ws.receive(tp)
         assert (caught.value.size_bytes, caught.value.limit_bytes) == (size, limit)
         assert await ws.receive() == ""
+
+
+@pytest.mark.usefixtures("_no_collector")
+async def test_a_message_that_is_too_big_is_not_kept_until_it_is_asked_for() -> None:
+    class Text(str):  # noqa: SLOT000 - one that can be referred to weakly
+        pass
+
+    def big() -> Event:
+        text = Text("x" * 9)
+        alive.append(weakref.ref(text))
+        return {"type": "websocket.receive", "text": text}
+
+    alive: list[weakref.ref[Text]] = []
+    events = iter([lambda: {"type": "websocket.connect"}, big, big])
+
+    async def receive() -> Event:
+        make = next(events, None)
+        if make is None:
+            await sleep_forever()
+        return cast("Event", make and make())
+
+    server = Server()
+    ws = WebSocket(server.scope, receive, server.send, max_message_bytes=8)
+    await ws.accept()
+    async with ws.task_group() as tasks:
+        await wait_all_tasks_blocked()
+        assert [reference() for reference in alive] == [None, None]
+        for _ in range(2):
+            with pytest.raises(WebSocketMessageTooBig) as caught:
+                await ws.receive()
+            assert caught.value.size_bytes == 9
+        tasks.cancel_scope.cancel()
 
 
 async def test_a_mebibyte_is_the_limit_where_none_is_set() -> None:

@@ -451,6 +451,12 @@ async def test_reject_is_a_plain_close_where_no_denial_is_offered(
     assert server.sent == [close(code)]
 
 
+async def test_reject_says_that_it_was_reject_whose_peer_has_left() -> None:
+    server = Server({"type": "websocket.disconnect", "code": 1001}, connect=False)
+    with pytest.raises(WebSocketDisconnectError, match="cannot reject: the peer has left"):
+        await server.websocket().reject(401)
+
+
 async def test_after_reject_the_connection_is_over() -> None:
     server = Server()
     ws = server.websocket()

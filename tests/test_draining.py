@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import anyio
@@ -16,8 +17,10 @@ from tests.asgi import Event, Server, accept, close, denial, noted, text
 from websocket_kit import (
     CloseInfo,
     WebSocket,
+    WebSocketClose,
     WebSocketDisconnectError,
     WebSocketHandshakeError,
+    WebSocketReject,
     WebSocketRouter,
     websocket,
 )
@@ -663,6 +666,131 @@ async def test_an_app_that_ends_waits_for_its_close_to_go_out() -> None:
         await rooms.app.close_all()
         assert rooms.ended[server] == pytest.approx(0.5)
         assert server.sent == [accept(), close(1012)]
+
+
+# ----------------------------------------------------------------------- at the same time as it
+
+
+RESPONSE = "websocket.http.response.start"
+
+
+async def test_a_rejection_under_way_is_its_handlers_own(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "websocket_kit")
+
+    async def handler(ws: WebSocket) -> None:
+        await ws.reject(401)
+
+    server = Server()
+    server.stuck.add(RESPONSE)
+    async with house(handler) as rooms:
+        await rooms.connect(server)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(rooms.app.close_all)
+            await sleep(0.5)
+            server.freed.set()
+    assert server.sent == denial(401)
+    assert caplog.messages == [
+        "closing 1 connections with code 1012",
+        "rejected '/' from '127.0.0.1' with HTTP 401",
+    ]
+
+
+async def test_one_that_its_handler_has_closed_is_not_closed_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG, "websocket_kit")
+
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+        await ws.close(4000)
+        await sleep(1)
+
+    async with house(handler) as rooms:
+        server = await rooms.connect()
+        await rooms.app.close_all()
+    assert server.sent == [accept(), close(4000)]
+    assert len([line for line in caplog.messages if line.startswith("closed")]) == 1
+
+
+async def test_a_refusal_under_way_is_whole_though_the_handler_ends() -> None:
+    async def handler(ws: WebSocket) -> None:
+        await sleep(1)
+        await ws.accept()
+
+    server = Server()
+    server.stuck.add(RESPONSE)
+    async with house(handler) as rooms:
+        await rooms.connect(server)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(rooms.app.close_all)
+            await sleep(1.5)
+            server.freed.set()
+    assert server.sent == denial(503)
+
+
+async def test_who_asks_to_connect_as_it_begins_is_answered() -> None:
+    async def handler(ws: WebSocket) -> None:
+        raise WebSocketReject(401)
+
+    server = Server(connect=False)
+    async with house(handler) as rooms:
+        await rooms.connect(server)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(rooms.app.close_all)
+            server.push({"type": "websocket.connect"})
+        await calm_down()
+        assert server in rooms.ended
+    assert server.sent in (denial(401), denial(503))  # whichever came first
+
+
+async def test_the_close_of_a_handler_that_has_ended_is_not_cancelled() -> None:
+    async def handler(ws: WebSocket) -> None:
+        await ws.accept()
+        raise WebSocketClose(4001)
+
+    server = WakingServer()
+    server.stuck.add("websocket.close")
+    async with house(handler) as rooms:
+        await rooms.connect(server)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(rooms.app.close_all, 1012, "", 0)
+            await sleep(0.5)
+            server.freed.set()
+    assert server.sent == [accept(), close(4001)]
+    assert server in rooms.ended
+
+
+async def hear_the_end(ws: WebSocket) -> None:
+    await ws.accept()
+    with suppress(WebSocketHandshakeError):
+        await ws.receive()
+
+
+async def test_a_handler_that_ended_while_its_peer_takes_no_close_makes_room() -> None:
+    server = Server()
+    server.stuck.add("websocket.close")
+    async with house(hear_the_end, max_connections=1) as rooms:
+        await rooms.connect(server)
+        await rooms.app.close_all(grace=1.5)
+        newcomer = await rooms.connect()
+    assert server in rooms.ended
+    assert newcomer.sent[0] == accept()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"], indirect=True)  # trio has no such cancel
+async def test_one_whose_server_cancels_it_as_it_waits_for_its_close_makes_room() -> None:
+    server = Server()
+    server.stuck.add("websocket.close")
+    async with house(hear_the_end, max_connections=1) as rooms:
+        task = asyncio.create_task(rooms.app(*server.asgi))
+        await calm_down()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(rooms.app.close_all)
+            await sleep(1.5)  # its receive was ended after one
+            task.cancel()
+        newcomer = await rooms.connect()
+    assert task.cancelled()
+    assert newcomer.sent[0] == accept()
 
 
 async def test_one_that_calls_it_does_not_wait_for_itself() -> None:

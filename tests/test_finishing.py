@@ -10,7 +10,6 @@ from anyio import current_time, sleep, sleep_forever, wait_all_tasks_blocked
 
 from tests.asgi import Event, Server, accept, close, denial
 from websocket_kit import WebSocket, WebSocketRoute
-from websocket_kit._finishing import finish
 from websocket_kit.testing import connect
 
 if TYPE_CHECKING:
@@ -95,53 +94,6 @@ async def test_a_close_cancelled_before_the_server_has_it_is_sent_at_the_end() -
 
     async with connect(WebSocketRoute("/", says_why)) as peer:
         await peer.expect_close(4000, "enough")
-
-
-@pytest.mark.parametrize("make", [Server.websocket, Server.wrapped])
-async def test_a_close_cancelled_on_its_way_to_the_server_is_sent_at_the_end(
-    make: Callable[[Server], WebSocket],
-) -> None:
-    server = Server()
-    async with make(server) as ws:
-        server.stuck.add("websocket.close")
-        with anyio.move_on_after(1):
-            await ws.close(4000, "enough")
-        server.stuck.clear()
-    assert server.sent == [accept(), close(4000, "enough")]
-
-
-@pytest.mark.parametrize("make", [Server.websocket, Server.wrapped])
-async def test_a_close_cancelled_when_the_server_has_it_arrives_once(
-    make: Callable[[Server], WebSocket],
-) -> None:
-    server = Server()
-    server.slow_after.add("websocket.close")
-    async with make(server) as ws:
-        with anyio.move_on_after(1):
-            await ws.close(4000, "enough")
-    assert server.sent == [accept(), close(4000, "enough")]
-    server.complaints.clear()  # the second was refused
-
-
-@pytest.mark.parametrize("make", [Server.websocket, Server.wrapped])
-@pytest.mark.parametrize("when", ["stuck", "slow_after"])
-@pytest.mark.parametrize("event", ["start", "body"])
-async def test_a_rejection_cancelled_half_way_is_whole_at_the_end(
-    make: Callable[[Server], WebSocket], when: str, event: str
-) -> None:
-    server = Server()
-    ws = make(server)
-    getattr(server, when).add(f"websocket.http.response.{event}")
-    with anyio.move_on_after(1) as cancelled:
-        await ws.reject(401, body="who are you?")
-    assert cancelled.cancelled_caught
-    server.stuck.clear()
-    await finish(ws, None)
-    answer = server.rejection
-    assert answer is not None
-    assert (answer.status, answer.body) == (401, b"who are you?")
-    assert server.answered
-    server.complaints.clear()  # what the server had was refused the second time
 
 
 async def accept_only(ws: WebSocket) -> None:

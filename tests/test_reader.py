@@ -88,6 +88,20 @@ async def test_who_takes_waits_for_an_event() -> None:
         assert taken == ["one"]
 
 
+async def test_what_is_read_is_not_handed_over_once_reading_was_stopped_for_all() -> None:
+    source = Source("one")
+    taken: list[str | None] = []
+
+    async def wait(reader: Reader) -> None:
+        taken.append(await take(reader))
+
+    async with running(source) as reader, anyio.create_task_group() as tasks:
+        tasks.start_soon(wait, reader)
+        await anyio.lowlevel.checkpoint()  # it has seen the event, and lets others run
+        await reader.stop(goodbye=True)
+    assert taken == [None]
+
+
 async def test_a_full_buffer_stops_the_reading_and_room_in_it_resumes_it() -> None:
     source = Source("one", "two", "three")
     async with running(source, buffer=1) as reader:

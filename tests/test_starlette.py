@@ -326,6 +326,20 @@ async def test_what_we_closed_the_socket_knows_is_over() -> None:
         await socket.receive_text()
 
 
+async def test_what_we_closed_is_over_for_all_though_that_was_cancelled() -> None:
+    server, socket, ws = pair_up()
+    server.stuck.add("websocket.close")
+    await ws.accept()
+    with anyio.move_on_after(1):
+        await ws.close(4000)
+    assert not ws.open
+    assert wrap(socket).close_info is not None
+    with pytest.raises(RuntimeError):
+        await socket.send_text("hi")
+    with pytest.raises(RuntimeError):
+        await socket.close()
+
+
 async def test_what_we_rejected_the_socket_knows_is_over() -> None:
     _, socket, ws = pair_up()
     await ws.reject()

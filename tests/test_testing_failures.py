@@ -1344,6 +1344,11 @@ WRONG: list[tuple[Callable[[], object], type[Exception], str]] = [
     ),
     (lambda: connect(echo, "ws"), ValueError, "path 'ws' must begin with a slash: write '/ws'"),
     (lambda: connect(echo, ""), ValueError, "path '' must begin with a slash: write '/'"),
+    (
+        lambda: connect(echo, "ws://testserver/ws?x=1"),
+        ValueError,
+        "path 'ws://testserver/ws?x=1' must begin with a slash: write '/ws?x=1'",
+    ),
     (lambda: anything(echo, b"/ws"), TypeError, "path is a string, not b'/ws'"),
     (
         lambda: anything(echo, headers=5),
@@ -1380,7 +1385,7 @@ WRONG: list[tuple[Callable[[], object], type[Exception], str]] = [
         TypeError,
         "a timeout is a number of seconds or None, not '1'",
     ),
-    (lambda: connect(echo, buffer=-1), ValueError, "buffer is 0 or more messages, not -1"),
+    (lambda: connect(echo, buffer=-1), ValueError, "buffer is 0 or more, not -1"),
     (lambda: connect(echo, buffer=True), TypeError, "buffer is an int, not True"),
     (lambda: anything(echo, buffer=None), TypeError, "buffer is an int, not None"),
     (lambda: anything(echo, strict="no"), TypeError, "strict is True or False, not 'no'"),

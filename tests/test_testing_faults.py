@@ -299,7 +299,7 @@ async def test_a_disconnect_that_starlette_makes_of_it_is_absorbed() -> None:
 
 async def test_a_negative_number_of_messages_is_refused() -> None:
     async with connect(echo) as peer:
-        with pytest.raises(ValueError, match="after is 0 or more messages, not -1"):
+        with pytest.raises(ValueError, match="after is 0 or more, not -1"):
             peer.fail_send(OSError(), after=-1)
 
 

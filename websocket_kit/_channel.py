@@ -131,15 +131,15 @@ class Channel:
         # The handler, while router or endpoint runs it; on asyncio its task, until it is asked for.
         _handling: Handling | asyncio.Task[Any] | None
 
-    async def _receive_connect(self) -> None:
+    async def _receive_connect(self, call: Call = ACCEPT) -> None:
         if self._connect_received:
             return
         await self._demand(self._check_free)
         event = await self._receive_exclusively(self._asgi_receive)
         if event["type"] == "websocket.disconnect":
-            raise self._left(event, ACCEPT)
+            raise self._left(event, call)
         if event["type"] != "websocket.connect":
-            msg = f"cannot accept: the server sent {event['type']!r} instead of a handshake"
+            msg = f"cannot {call.value}: the server sent {event['type']!r} instead of a handshake"
             raise WebSocketHandshakeError(msg)
         self._connect_received = True
 
@@ -233,7 +233,7 @@ class Channel:
         The peer is owed the close, and whatever the handler calls next raises, which counts as a
         goodbye. A ``receive`` that waits meanwhile is woken by the server, or by ``free_receiver``.
         """
-        receiving = self._receiving or (self._receive_now is None and self._is_plain())
+        receiving = self._is_receiving()
         self._dropped = why
         if self._open:
             self._close_next(state, code, reason)
@@ -259,28 +259,29 @@ class Channel:
             await self._reader.stop(goodbye=self._dropped is not None)
         wrapped = self._wrapped
         give_up(self._asgi_receive if wrapped is None else wrapped.server_receive)
-        while self._owed:
-            event = self._owed.pop(0)
+        # Taken at once: of two tasks that send what is owed, one has it all.
+        owed, self._owed = self._owed or [], None
+        for number, event in enumerate(owed):
             try:
                 await self._asgi_send(event)
             except BaseException as error:
                 if not is_from_server(error):
-                    self._still_owe(event)
+                    self._still_owe(owed[number:])
                     raise
                 if self._state is not REJECTED:
                     await self._close_otherwise(event)
                 elif isinstance(error, OSError):  # the peer is gone
-                    self._owed = None
+                    return
                 # Else the server may have the rejection's start already, and needs its body.
 
-    def _still_owe(self, event: Event) -> None:
-        """Note that a cancellation may have kept an event from the server.
+    def _still_owe(self, events: list[Event]) -> None:
+        """Note that a cancellation may have kept these from the server.
 
-        One that had it refuses the second.
+        One that had the first refuses the second.
         """
-        self._owed = [event, *(self._owed or ())]
+        self._owed = events
         if self._wrapped is not None:
-            self._wrapped.reopen()
+            self._wrapped.send_again()
 
     async def _close_otherwise(self, refused: Event) -> None:
         """Close with another code; daphne refuses some that it could send, with a bare Exception.
@@ -290,24 +291,27 @@ class Channel:
         """
         code, reason = refused["code"], refused["reason"]
         for other in (code + 3000 if code < 3000 else code, 1000):
-            if other != code:
-                if self._wrapped is not None:
-                    self._wrapped.reopen()
-                if await self._try_to_send(close_event(other, reason)):
-                    if self._state is CLOSED:
-                        self._close_info = CloseInfo(other, reason, "server")
-                    return
+            if other != code and await self._closes_with(close_event(other, reason)):
+                return
 
-    async def _try_to_send(self, event: Event) -> bool:
-        """Send; False where the server refuses. A peer that is gone is no error any more."""
+    async def _closes_with(self, event: Event) -> bool:
+        """Close with a code in another's place; False where the server refuses it too."""
+        if self._wrapped is not None:
+            self._wrapped.send_again()
         try:
             await self._asgi_send(event)
         except BaseException as error:
-            if not is_from_server(error):
-                self._still_owe(event)
-                raise
-            return False
+            if is_from_server(error):
+                return False
+            self._still_owe([event])
+            self._count_as(event)
+            raise
+        self._count_as(event)
         return True
+
+    def _count_as(self, event: Event) -> None:
+        if self._state is CLOSED:
+            self._close_info = CloseInfo(event["code"], event["reason"], "server")
 
     def _over(self, state: State, info: CloseInfo) -> None:
         self._move_to(state)
@@ -439,19 +443,23 @@ class Channel:
 
     def _not_sent(self, error: BaseException, call: Call) -> NoReturn:
         """Raise what the caller should see of what ``send`` raised."""
-        if not is_from_server(error):
-            raise error
-        if not isinstance(error, WebSocketDisconnect):  # Starlette counts its socket closed then
-            self._look()
-        if not self._open:  # closed by another task, or through a wrapped socket
-            raise self._illegal(call) from error
-        goodbye = self._left({}, call)
-        if not isinstance(error, OSError):  # ASGI's word for a peer that is gone
-            # Or the server refused the message, as daphne does over 1 MiB, and the peer waits.
-            self._owed = [close_event(CloseCode.INTERNAL_ERROR, "")]
-        if self._reader is not None:
-            self._reader.leave(error)
-        raise goodbye from error
+        try:
+            if not is_from_server(error):
+                raise error
+            # Starlette counts its socket closed then.
+            if not isinstance(error, WebSocketDisconnect):
+                self._look()
+            if not self._open:  # closed by another task, or through a wrapped socket
+                raise self._illegal(call) from error
+            self._leave({})
+            if not isinstance(error, OSError):  # ASGI's word for a peer that is gone
+                # Or the server refused the message, as daphne does over 1 MiB, and the peer waits.
+                self._owed = [close_event(CloseCode.INTERNAL_ERROR, "")]
+            if self._reader is not None:
+                self._reader.leave(error)
+            raise self._disconnect_error(call) from error
+        finally:
+            del error  # its traceback has this frame: the two would keep the connection alive
 
     def _free_receiver(self) -> None:
         """Wake the handler of a dropped connection, if it waits for a message that can't come.
@@ -490,9 +498,13 @@ class Channel:
 
     def _check_free(self) -> None:
         """Raise if a task receives."""
-        if self._receiving or (self._receive_now is None and self._is_plain()):
+        if self._is_receiving():
             action = "receiving from"
             raise anyio.BusyResourceError(action)
+
+    def _is_receiving(self) -> bool:
+        """Whether a task receives."""
+        return self._receiving or (self._receive_now is None and self._is_plain())
 
     async def _receive_exclusively(self, receive: Callable[[], Awaitable[Event]]) -> Event:
         self._receiving = True
@@ -540,15 +552,18 @@ class Channel:
         """Raise what the caller should see of what the server's ``receive`` raised."""
         freed = self._dropped is not None and self._receiving
         self._rest()
-        if not is_from_server(error):
-            handler = self._handler() if freed else None
-            if handler is not None and handler.take_back(error):
-                raise self._illegal(RECEIVE) from None
-            raise error
-        self._look()
-        if self._is_closed():  # by another task, meanwhile
-            raise self._illegal(RECEIVE) from error
-        raise self._left({}, RECEIVE) from error
+        try:
+            if not is_from_server(error):
+                handler = self._handler() if freed else None
+                if handler is not None and handler.take_back(error):
+                    raise self._illegal(RECEIVE) from None
+                raise error
+            self._look()
+            if self._is_closed():  # by another task, meanwhile
+                raise self._illegal(RECEIVE) from error
+            raise self._left({}, RECEIVE) from error
+        finally:
+            del error  # as in _not_sent
 
     def _message(self, event: Event) -> str | bytes:
         """Take the message out of an event, or raise what the event is instead."""
@@ -558,13 +573,14 @@ class Channel:
         if event["type"] == "websocket.disconnect":
             raise self._left(event, RECEIVE)
         if event["type"] == TOO_BIG:
-            raise event["error"]
+            raise WebSocketMessageTooBig(event["size_bytes"], self._settings.max_message_bytes)
         if event["type"] != "websocket.receive":
             msg = f"cannot receive: the server sent {event['type']!r} instead of a message"
             raise WebSocketHandshakeError(msg)
         data = message_in(event)
-        if (error := self._too_big(data)) is not None:
-            raise error
+        size_bytes = self._size_over_limit(data)
+        if size_bytes is not None:
+            raise WebSocketMessageTooBig(size_bytes, self._settings.max_message_bytes)
         return data
 
     def _is_closed(self) -> bool:
@@ -573,14 +589,14 @@ class Channel:
             self._look()
         return self._dropped is not None or self._state in {CLOSED, REJECTED}
 
-    def _too_big(self, data: str | bytes) -> WebSocketMessageTooBig | None:
+    def _size_over_limit(self, data: str | bytes) -> int | None:
+        """The size of a message that is over ``max_message_bytes``."""
         size_bytes = len(data)
         if size_bytes <= self._few_characters:
             return None
         if isinstance(data, str) and not data.isascii():
             size_bytes = len(data.encode("utf-8", "surrogatepass"))
-        limit_bytes = self._settings.max_message_bytes
-        return WebSocketMessageTooBig(size_bytes, limit_bytes) if size_bytes > limit_bytes else None
+        return size_bytes if size_bytes > self._settings.max_message_bytes else None
 
     async def _read_ahead(self) -> Event | None:
         """Read for the reader: a message's event, or None when the peer has left.
@@ -598,8 +614,8 @@ class Channel:
             reader = cast("Reader", self._reader)
             reader.cause = reader.cause or error
         if event["type"] == "websocket.receive":
-            too_big = self._too_big(message_in(event))
-            return event if too_big is None else {"type": TOO_BIG, "error": too_big}
+            size_bytes = self._size_over_limit(message_in(event))
+            return event if size_bytes is None else {"type": TOO_BIG, "size_bytes": size_bytes}
         # Where this end has closed meanwhile, that is how it ended. Where a send has found out
         # first, the goodbye tells the code.
         if not self._is_closed():
@@ -681,8 +697,8 @@ class Wrapped(Protocol):
         """Send, which raises a WebSocketDisconnect for a message if the peer has left."""
         ...
 
-    def reopen(self) -> None:
-        """Take back what the last event but a message made of its state: the server lacks it."""
+    def send_again(self) -> None:
+        """Take the next event but a message for the last one, which the server may lack."""
         ...
 
 

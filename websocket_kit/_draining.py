@@ -71,12 +71,14 @@ class Connections:
         self.draining += 1
         try:
             logger.debug("closing %d connections with code %d", len(served), code)
+            scopes: dict[WebSocket[Any, Any], anyio.CancelScope] = {}
             for ws in served:  # at once, so that no handler gets in between
-                drop(ws, code, reason, WHY)
+                if drop(ws, code, reason, WHY):
+                    scopes[ws] = anyio.CancelScope(shield=True)
+                    self._hanging_up[ws] = anyio.Event()
             others = {ws for ws in served if not is_own(ws)}
             # Each has a second at least, whatever becomes of the call: it counts as closed.
             least = anyio.current_time() + WAKING_TIMEOUT
-            scopes = {ws: anyio.CancelScope(shield=True) for ws in served}
             try:
                 async with anyio.create_task_group() as tasks:
                     for ws, scope in scopes.items():
@@ -94,15 +96,11 @@ class Connections:
             self.draining -= 1
 
     async def _hang_up(self, ws: WebSocket[Any, Any], scope: anyio.CancelScope) -> None:
-        if ws in self._hanging_up:  # another call is at it
-            return
-        hung_up = self._hanging_up[ws] = anyio.Event()
         try:
             with scope:
                 await hang_up(ws)
         finally:
-            del self._hanging_up[ws]
-            hung_up.set()
+            self._hanging_up.pop(ws).set()
 
     async def _see_out(self, some: set[WebSocket[Any, Any]], grace: float) -> None:
         """Wait until the handlers of these have ended, and help those along that don't."""

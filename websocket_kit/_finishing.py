@@ -40,7 +40,6 @@ async def refuse(ws: Channel, rejection: Rejection) -> None:
     """Refuse a handshake that gets to no handler. Takes 5 seconds at most."""
     with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
         await _turn_away(ws, rejection, code_for_status(rejection.status))
-    ws._owed = None
 
 
 async def finish(ws: Channel, error: BaseException | None) -> Ending:
@@ -56,15 +55,14 @@ async def finish(ws: Channel, error: BaseException | None) -> Ending:
         ending = decide(error, cancelled=anyio.get_cancelled_exc_class())
     if is_over(ws):
         return ending
-    try:
-        if error is None and ws._open:
-            await _close_normally(ws)
-        else:
-            timeout = CANCELLED_TIMEOUT if ending.then == "cancel" else CLOSE_TIMEOUT
-            with anyio.move_on_after(timeout, shield=True):
-                await _carry_out(ws, ending)
-    finally:
-        ws._owed = None
+    if error is None and ws._open:
+        await _close_normally(ws)
+    else:
+        timeout = CANCELLED_TIMEOUT if ending.then == "cancel" else CLOSE_TIMEOUT
+        with anyio.move_on_after(timeout, shield=True) as limit:
+            await _carry_out(ws, ending)
+        if limit.cancelled_caught:  # what is owed even so is given up
+            ws._owed = None
     return ending
 
 
@@ -77,11 +75,13 @@ async def _close_normally(ws: Channel) -> None:
         with anyio.move_on_after(CANCELLED_TIMEOUT, shield=True):
             await ws._send_owed()
         raise
+    finally:
+        ws._owed = None
 
 
 async def _carry_out(ws: Channel, ending: Ending) -> None:
     if ws._owed:
-        await ws._send_owed()
+        await _send_owed(ws)
         return
     if ws._open:
         await ws._close(ending.code, ending.reason)
@@ -98,24 +98,33 @@ async def _turn_away(ws: Channel, rejection: Rejection, code: int) -> None:
         await ws._refuse(rejection, code=code if rejection.is_plain else None)
 
 
+async def _send_owed(ws: Channel) -> None:
+    """Send what ends a connection, once its handshake was read; nothing, if the peer left first."""
+    with suppress(WebSocketHandshakeError):
+        with suppress(anyio.BusyResourceError):
+            await ws._receive_connect()
+        await ws._send_owed()
+
+
 # --------------------------------------------------------------------------------- for a drain
 
 
-def drop(ws: Channel, code: int, reason: str, why: str) -> None:
-    """Count a connection as over, for its handler too; ``hang_up`` tells the peer."""
+def drop(ws: Channel, code: int, reason: str, why: str) -> bool:
+    """Count a connection as over, for its handler too; ``hang_up`` tells the peer.
+
+    False where it is over already: its peer is told by whoever ended it.
+    """
     ws._look()
-    if ws._close_info is None:
-        ws._drop(code, reason, why)
+    if ws._close_info is not None:
+        return False
+    ws._drop(code, reason, why)
+    return True
 
 
 async def hang_up(ws: Channel) -> None:
     """Send a dropped connection its close, or its refusal."""
     try:
-        with suppress(anyio.BusyResourceError):
-            await ws._receive_connect()
-        await ws._send_owed()
-    except WebSocketHandshakeError:
-        pass  # it left first
+        await _send_owed(ws)
     finally:
         ws._owed = None
         if ws._state is REJECTED:

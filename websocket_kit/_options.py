@@ -132,7 +132,7 @@ def _settle(
         msg = f"unknown option {unknown[0]!r} (there are {', '.join((*also, *defaults))})"
         raise TypeError(msg)
     merged: dict[str, Any] = {**SERVING_DEFAULTS, **options}
-    max_message_bytes = _check_count(merged, "max_message_bytes")
+    max_message_bytes = _check_count_or_none(merged, "max_message_bytes")
     most = sys.maxsize if max_message_bytes is None else max_message_bytes
     return Settings(
         check_subprotocols(merged["subprotocols"]),
@@ -142,22 +142,30 @@ def _settle(
         check_timeout(merged["receive_timeout"], "receive_timeout"),
         _check_positive(merged, "send_timeout"),
         _check_positive(merged, "messages_per_second"),
-        _check_count(merged, "max_connections"),
-        _check_count(merged, "max_connections_per_client"),
+        _check_count_or_none(merged, "max_connections"),
+        _check_count_or_none(merged, "max_connections_per_client"),
     )
 
 
-def _check_count(options: dict[str, Any], name: str) -> int | None:
-    count = options[name]
-    if count is None:
-        return None
+def check_count(count: object, name: str, kind: str = "an int") -> int:
+    """Return a number of things.
+
+    Raises:
+        ValueError: It is negative.
+        TypeError: It is no int.
+    """
     if isinstance(count, bool) or not isinstance(count, int):
-        msg = f"{name} is an int or None, not {count!r}"
+        msg = f"{name} is {kind}, not {count!r}"
         raise TypeError(msg)
     if count < 0:
         msg = f"{name} is 0 or more, not {count}"
         raise ValueError(msg)
     return count
+
+
+def _check_count_or_none(options: dict[str, Any], name: str) -> int | None:
+    count = options[name]
+    return None if count is None else check_count(count, name, "an int or None")
 
 
 def _check_positive(options: dict[str, Any], name: str) -> float | None:

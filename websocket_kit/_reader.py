@@ -94,14 +94,16 @@ class Reader:
         self._received = True
         self._since = math.inf
         try:
-            while not self.events:
-                if self.over:
-                    self._told = True
-                    return None
-                await self._changed.wait()
-            # A burst is handed over with a turn for the other tasks after each message.
-            await cancel_shielded_checkpoint()
-            return self.events.popleft()
+            while True:
+                while not self.events:
+                    if self.over:
+                        self._told = True
+                        return None
+                    await self._changed.wait()
+                # A burst is handed over with a turn for the other tasks after each message.
+                await cancel_shielded_checkpoint()
+                if self.events:  # still: reading may have been stopped
+                    return self.events.popleft()
         finally:
             self._since = anyio.current_time()
             self._change()

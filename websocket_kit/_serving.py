@@ -86,27 +86,34 @@ async def _serve(ws: WebSocket[Any, Any], service: Service, connections: Connect
     try:
         running = service.begin(ws)
         if isinstance(running, Rejection):
+            _no_longer_runs(ws)
             await refuse(ws, running)
         else:
             await running
+            _no_longer_runs(ws)
             if not is_over(ws):
                 await _end(ws, service.name)
     except BaseException as error:
-        if not await absorb(ws, error, service.name) and not _was_cancelled(ws, error):
+        only_cancelled = _no_longer_runs(ws, error)
+        if not await absorb(ws, error, service.name) and not only_cancelled:
             raise
     finally:
-        if connections.draining:
-            await connections.leave(ws)
-        _was_cancelled(ws)
-        ws._handling = None
-        connections.discard(ws)
-        if service.gates:
-            _let_out(ws, service.gates)
+        try:
+            if connections.draining:
+                await connections.leave(ws)
+        finally:  # whatever cancels that: who is counted for ever keeps others out
+            connections.discard(ws)
+            if service.gates:
+                _let_out(ws, service.gates)
 
 
-def _was_cancelled(ws: Channel, error: BaseException | None = None) -> bool:
-    """Whether an error is the cancellation of the handler alone, which is taken back."""
-    return isinstance(ws._handling, OnAsyncio) and ws._handling.end(error)
+def _no_longer_runs(ws: Channel, error: BaseException | None = None) -> bool:
+    """Note that the handler has ended: nothing cancels what is left to do for its connection.
+
+    Whether the error is the cancellation of the handler alone, which is taken back.
+    """
+    handling, ws._handling = ws._handling, None
+    return isinstance(handling, OnAsyncio) and handling.end(error)
 
 
 def _let_in(ws: Channel, gates: tuple[Gate, ...]) -> Rejection | None:

@@ -239,7 +239,7 @@ def handler_name(handler: Any) -> str:
     call = None if isinstance(function, type) else getattr(function, "__call__", None)  # noqa: B004
     if not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)):
         msg = f"handler {name!r} is not async: write 'async def'"
-        if inspect.isasyncgenfunction(function):
+        if inspect.isasyncgenfunction(function) or inspect.isasyncgenfunction(call):
             msg = (
                 f"handler {name!r} is a generator: send with 'await ws.send(...)', not with 'yield'"
             )

@@ -30,7 +30,7 @@ async def run_task_group(ws: Channel, buffer: int) -> AsyncGenerator[anyio.abc.T
 
     def has_heard(error: BaseException) -> bool:
         """Whether a task has only heard that the connection is over, which the group sees to."""
-        if not (_is_over(ws) and is_goodbye(root(error))):
+        if not (_others_ended(ws) and is_goodbye(root(error))):
             return False
         reader.leave()
         return True
@@ -58,7 +58,7 @@ async def run_task_group(ws: Channel, buffer: int) -> AsyncGenerator[anyio.abc.T
     if failure is not None:
         only = root(failure)
         raise only if is_goodbye(only) else failure
-    if _is_over(ws):
+    if _others_ended(ws):
         raise _goodbye(ws) from reader.cause
 
 
@@ -71,7 +71,7 @@ def _check(ws: Channel) -> None:
         raise anyio.BusyResourceError(action)
 
 
-def _is_over(ws: Channel) -> bool:
+def _others_ended(ws: Channel) -> bool:
     """Whether the peer has left, or the library has ended the connection itself."""
     return ws._state is DISCONNECTED or ws._dropped is not None
 

@@ -158,8 +158,7 @@ def encode_headers(headers: HeadersLike) -> list[tuple[bytes, bytes]]:
     encoded: list[tuple[bytes, bytes]] = []
     for pair in pairs:
         try:
-            parts = [pair] if isinstance(pair, str) else pair  # two characters are no pair
-            name, value = map(_encode_latin1, parts)
+            name, value = map(_encode_latin1, () if isinstance(pair, str) else pair)
         except UnicodeEncodeError as error:
             msg = f"a header is Latin-1, and {pair!r} is not"
             raise ValueError(msg) from error

@@ -48,7 +48,7 @@ from ._finishing import finish
 from ._handshake import Rejection, choose_subprotocol
 from ._lifecycle import ACCEPT, CLOSE, ENTER, OPEN, REJECT, SEND
 from ._logging import logger
-from ._options import Options, check_timeout, settle
+from ._options import Options, check_count, check_timeout, settle
 from ._task_group import run_task_group
 from .closing import CloseInfo, HeadersLike, check_body, check_close, check_status, encode_headers
 from .errors import (
@@ -241,14 +241,13 @@ class WebSocket(Channel, Generic[Received, Sent]):
                 Nothing was sent.
 
         Sending the answer takes 5 seconds at most. If cancelled then, the connection is over; what
-        the server may not have yet is sent at the end of ``async with``, by the router or
-        ``endpoint``.
+        the server may not have yet is sent by router or ``endpoint`` when the handler ends.
         """
         await self._demand(self._check, REJECT)
         check_status(status)
         check_body(body)
         encoded = encode_headers(headers)
-        await self._receive_connect()
+        await self._receive_connect(REJECT)
         self._check(REJECT)  # another task may have answered meanwhile
         await self._end(self._refuse(Rejection(status, body, encoded)))
 
@@ -614,13 +613,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
             ValueError: ``buffer`` is negative.
             TypeError: It is no int.
         """
-        if not isinstance(cast("object", buffer), int):
-            msg = f"buffer is a number of messages, not {buffer!r}"
-            raise TypeError(msg)
-        if buffer < 0:
-            msg = f"buffer is 0 or more messages, not {buffer}"
-            raise ValueError(msg)
-        return run_task_group(self, buffer)
+        return run_task_group(self, check_count(buffer, "buffer"))
 
     async def send_each(self, source: AsyncIterable[Sent]) -> None:
         """Send every item of an async iterable, discarding what comes in.
@@ -636,6 +629,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
             WebSocketHandshakeError: The connection is not open.
             anyio.BusyResourceError: Another task is receiving.
             TypeError: An item can't be sent; those before it were.
+            ValueError: It holds what can't be sent, as a lone surrogate; the same.
         """
         items = aiter(source)
         try:

@@ -55,7 +55,8 @@ class WebSocketHandshakeError(WebSocketError):
     """The call is illegal in the connection's present state.
 
     The text says which call, in which state, and what to do instead. Nothing was sent, and the
-    connection is as it was.
+    connection is as it was; unless it says what the library has just ended the connection for: an
+    Origin that may not connect, or messages that came too fast.
     """
 
     # Whether the library had ended the connection itself, for a drain or a limit: the handler could

@@ -94,11 +94,12 @@ class _NotedSend:
 class _Wrapped:
     """What a connection has to know of the socket it wraps."""
 
-    __slots__ = ("_before", "_noted", "_socket")
+    __slots__ = ("_before", "_noted", "_sends_again", "_socket")
+    _before: WebSocketState  # the socket's own, before the last event but a message
 
     def __init__(self, socket: StarletteWebSocket) -> None:
         self._socket = socket
-        self._before = socket.application_state
+        self._sends_again = False
         # Below the socket's own send, which others call; once, however often it is wrapped.
         send = socket._send
         self._noted = send if isinstance(send, _NotedSend) else _NotedSend(socket)
@@ -135,17 +136,18 @@ class _Wrapped:
     def send(self, event: Event) -> Awaitable[None]:
         """Send; Starlette's own lets a message through after the peer's goodbye."""
         if event["type"] != "websocket.send":
+            # Starlette counts an event before it hands it over, and refuses a second like it.
+            if self._sends_again:
+                self._socket.application_state = self._before
+                self._sends_again = False
             self._before = self._socket.application_state
         elif self._socket.client_state is WebSocketState.DISCONNECTED:
             raise WebSocketDisconnect
         return self._socket.send(event)
 
-    def reopen(self) -> None:
-        """Take back what the last event but a message made of its state: the server lacks it.
-
-        Starlette counts an event before it hands it over.
-        """
-        self._socket.application_state = self._before
+    def send_again(self) -> None:
+        """Take the next event but a message for the last one, which the server may lack."""
+        self._sends_again = True
 
 
 _STATES = {

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Never
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 import anyio
 
 from websocket_kit._ending import is_goodbye
 from websocket_kit._handshake import check_subprotocols
-from websocket_kit._options import check_timeout
+from websocket_kit._options import check_count, check_timeout
 from websocket_kit._serving import absorbed_watcher
 from websocket_kit.closing import HeadersLike, encode_headers
 from websocket_kit.errors import shorten
@@ -91,7 +91,7 @@ def connect(  # noqa: PLR0913 - its options are keywords
         ...         await peer.send("hi")
         ...         await peer.expect("hi")
     """
-    _check_types(path=path, state=state, buffer=buffer, strict=strict, inputs=inputs)
+    _check_types(path=path, state=state, strict=strict, inputs=inputs)
     both = set(inputs or ()) & set(more_inputs)
     if both:
         msg = f"the input {min(both)!r} is there twice: as a keyword and in inputs"
@@ -99,22 +99,19 @@ def connect(  # noqa: PLR0913 - its options are keywords
     if server not in list(PROFILES):  # it may not be hashable
         msg = f"there is no server {server!r} (there are {', '.join(PROFILES)})"
         raise ValueError(msg)
-    if buffer < 0:
-        msg = f"buffer is 0 or more messages, not {buffer}"
-        raise ValueError(msg)
     names = sys._getframe(1).f_locals
     app = as_app(target, {**(inputs or {}), **more_inputs}, names, tuple(_OPTIONS))
     scope = _make_scope(
         PROFILES[server], path, encode_headers(headers), check_subprotocols(subprotocols), state
     )
-    return _Connection(app, PROFILES[server], scope, check_timeout(timeout), buffer, strict=strict)
+    seconds, waiting = check_timeout(timeout), check_count(buffer, "buffer")
+    return _Connection(app, PROFILES[server], scope, seconds, waiting, strict=strict)
 
 
 _OPTIONS: dict[str, Any] = connect.__kwdefaults__ or {}
 _TYPES: dict[str, tuple[type, str]] = {
     "path": (str, "a string"),
     "state": (Mapping, "a mapping, as lifespan() gives it"),
-    "buffer": (int, "an int"),
     "strict": (bool, "True or False"),
     "inputs": (Mapping, "a mapping of names to values"),
 }
@@ -123,8 +120,7 @@ _TYPES: dict[str, tuple[type, str]] = {
 def _check_types(**options: object) -> None:
     for name, value in options.items():
         tp, what = _TYPES[name]
-        fits = isinstance(value, tp) and (tp is bool or not isinstance(value, bool))
-        if not fits and not (value is None and tp is Mapping):
+        if not isinstance(value, tp) and not (value is None and tp is Mapping):
             msg = f"{name} is {what}, not {value!r}"
             raise TypeError(msg)
 
@@ -137,7 +133,9 @@ def _make_scope(
     state: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     if not path.startswith("/"):
-        msg = f"path {path!r} must begin with a slash: write {'/' + path!r}"
+        url = urlsplit(path)
+        meant = url._replace(scheme="", netloc="", fragment="").geturl() if url.netloc else path
+        msg = f"path {path!r} must begin with a slash: write {'/' + meant.lstrip('/')!r}"
         raise ValueError(msg)
     before, _, query = path.partition("?")
     raw_path = quote(before, safe=_SAFE)

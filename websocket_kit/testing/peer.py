@@ -17,7 +17,7 @@ from typing_extensions import TypeForm
 
 from websocket_kit._casting import caster
 from websocket_kit._encoding import Sendable, encode
-from websocket_kit._options import check_timeout
+from websocket_kit._options import check_count, check_timeout
 from websocket_kit.closing import CloseInfo, check_close
 from websocket_kit.errors import (
     WebSocketCastError,
@@ -435,11 +435,9 @@ class Peer:
 
         Raises:
             ValueError: ``after`` is negative.
+            TypeError: It is no int.
         """
-        if after < 0:
-            msg = f"after is 0 or more messages, not {after}"
-            raise ValueError(msg)
-        self._server.fail(error, after)
+        self._server.fail(error, check_count(after, "after"))
 
     async def shutdown(self, grace: float = 1.0) -> None:
         """Stop the server: the handler hears of a disconnect with 1012, and is then cancelled.
