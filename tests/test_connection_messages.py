@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from enum import Enum
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import anyio.lowlevel
@@ -385,10 +387,31 @@ async def test_expect_takes_an_equal_message_and_returns_none(expected: Any, mes
         assert await ws.expect(expected) is None  # type: ignore[func-returns-value]
 
 
+@pytest.mark.parametrize(
+    ("expected", "shown"), [(int, "int"), (dict, "dict"), (Say, "Say"), (list[int], "list[int]")]
+)
+async def test_expect_takes_no_type_and_names_what_does(expected: Any, shown: str) -> None:
+    async with Server("3").websocket() as ws:
+        with pytest.raises(TypeError) as caught:
+            await ws.expect(expected)
+        assert str(caught.value) == (
+            f"expect() takes the message itself, not its type: receive(tp={shown})"
+        )
+        await ws.expect(3)
+
+
+@pytest.mark.parametrize("expected", [re.compile("3"), Path("3"), 3j])
+async def test_expect_takes_nothing_that_pydantic_reads_but_send_refuses(expected: Any) -> None:
+    async with Server("3").websocket() as ws:
+        with pytest.raises(TypeError, match="cannot send a"):
+            await ws.expect(expected)
+        await ws.expect(3)
+
+
 async def test_expect_takes_nothing_that_could_not_be_sent_and_loses_no_message() -> None:
     async with Server("next").websocket() as ws:
         with pytest.raises(TypeError, match="cannot send"):
-            await ws.expect(iter("hi"))
+            await ws.expect(cast("Any", iter("hi")))
         assert await ws.receive() == "next"
 
 

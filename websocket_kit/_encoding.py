@@ -13,13 +13,14 @@ from collections.abc import Set as AbstractSet
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, ClassVar, Protocol, TypeAlias, cast
+from typing import Any, ClassVar, Protocol, TypeAlias, cast, get_origin
 from uuid import UUID
 
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, SchemaSerializer, core_schema, from_json
 
 from ._casting import Message, caster, has_constant, keep, kept, type_adapter
+from .errors import type_name
 
 
 class _Dataclass(Protocol):
@@ -291,6 +292,10 @@ def comparable(value: object) -> tuple[Any, object]:
         TypeError: Such a value can't be sent.
         ValueError: It holds what can't be sent.
     """
+    if isinstance(value, type) or get_origin(value) is not None:
+        msg = f"expect() takes the message itself, not its type: receive(tp={type_name(value)})"
+        raise TypeError(msg)
+    sent = encode(value)
     if not isinstance(value, (bytearray, memoryview)):
         kind: Any = type(value)
         try:
@@ -299,7 +304,6 @@ def comparable(value: object) -> tuple[Any, object]:
             pass  # a str's own subclass, say, which pydantic doesn't know
         else:
             return kind, value
-    sent = encode(value)
     if isinstance(value, (str, bytes, bytearray, memoryview)):
         return type(sent), sent
     return Any, from_json(sent)

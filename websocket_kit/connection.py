@@ -459,7 +459,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
         answer: Any = await self.receive(tp, timeout=timeout)
         return answer
 
-    async def expect(self, message: object, *, timeout: float | None = UNSET) -> None:
+    async def expect(self, message: Sendable, *, timeout: float | None = UNSET) -> None:
         """Receive one message, which must be exactly this.
 
         It is cast to the type of ``message`` and compared with ``==``; where pydantic doesn't know

@@ -121,8 +121,8 @@ class HandlerClosed(ExpectationFailed, WebSocketDisconnectError):  # noqa: N818 
     ) -> None:
         """Make the failure of the close that came."""
         super().__init__(what, expected, received, handler, transcript)
-        self.code = received.code
-        self.reason = received.reason
+        self.code: int | None = received.code
+        self.reason: str = received.reason
 
 
 class WaitTimeout(ExpectationFailed, TimeoutError):  # noqa: N818 - the same
