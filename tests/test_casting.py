@@ -807,7 +807,7 @@ def test_what_pydantic_takes_for_more_than_a_type_is_refused(tp: Any) -> None:
 
 def test_the_text_names_the_type_that_cannot_be_cast_to() -> None:
     with pytest.raises(
-        TypeError, match=r"(?s)^cannot cast to range: pydantic can't validate it \(.*\)$"
+        TypeError, match=r"^cannot cast to range: pydantic can't validate it \([^\n]*\)$"
     ):
         caster(range)
 

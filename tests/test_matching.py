@@ -309,6 +309,13 @@ BUILT_IN = "str, path, int, float, uuid"
         ("chat", "path 'chat' must begin with a slash: write '/chat'"),
         ("{room}", "path '{room}' must begin with a slash: write '/{room}'"),
         (
+            "/chat?name=Ada",
+            (
+                "path '/chat?name=Ada' has a query, which is no part of a path: leave it out, and"
+                " give the handler a parameter for each key"
+            ),
+        ),
+        (
             "/{x}/{x}",
             "path '/{x}/{x}' has the parameter 'x' twice: give each a name of its own",
         ),

@@ -71,6 +71,13 @@ def test_uvicorns_options_go_to_uvicorn(configs: list[uvicorn.Config]) -> None:
     assert (config.log_level, config.root_path) == ("warning", "/ws")
 
 
+def test_an_option_that_uvicorn_does_not_have_is_named(configs: list[uvicorn.Config]) -> None:
+    with pytest.raises(TypeError) as caught:
+        run(app, prot=9000)
+    assert str(caught.value) == "run() has no option 'prot', nor has uvicorn.Config"
+    assert configs == []
+
+
 def test_open_connections_hold_a_shutdown_up_for_five_seconds(
     configs: list[uvicorn.Config],
 ) -> None:

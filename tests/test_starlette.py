@@ -18,6 +18,7 @@ from starlette.websockets import WebSocket as StarletteWebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from tests.asgi import Call, Server, accept, close, denial, noted, text
+from tests.asgi import Event as ASGIEvent
 from websocket_kit import (
     CloseInfo,
     Cookie,
@@ -518,6 +519,23 @@ def test_what_can_be_no_endpoint_is_refused_where_it_is_defined(handler: Any, ma
 # ------------------------------------------------------------------------ endpoint, in FastAPI
 
 
+HTTP: dict[str, Any] = {
+    "headers": [],
+    "query_string": b"",
+    "root_path": "",
+    "scheme": "http",
+    "server": None,
+}
+
+
+async def ask() -> ASGIEvent:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+async def forget(event: ASGIEvent) -> None:
+    """Send nobody anything."""
+
+
 async def current_user(token: str) -> str:
     return token.upper()
 
@@ -581,6 +599,21 @@ async def test_in_fastapi_the_websocket_may_have_any_name() -> None:
 
     async with connect(app, "/rooms/lobby") as peer:
         await peer.expect("lobby")
+
+
+async def test_on_a_route_for_http_it_says_so() -> None:
+    app = FastAPI()
+
+    @app.get("/chat")
+    @endpoint
+    async def chat(ws: WebSocket) -> None:
+        """Never called."""
+
+    with pytest.raises(TypeError) as caught:
+        await app({"type": "http", "method": "GET", "path": "/chat", **HTTP}, ask, forget)
+    assert str(caught.value) == (
+        f"endpoint {chat.__qualname__!r} was called without a socket: is it on a route for HTTP?"
+    )
 
 
 async def test_dependencies_with_a_yield_are_left_after_the_end() -> None:

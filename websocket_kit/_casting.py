@@ -375,7 +375,8 @@ def type_adapter(tp: Any) -> TypeAdapter[Any]:
         # Where a type refers to one that isn't defined, this is what finds out; else it is nothing.
         adapter.rebuild(raise_errors=True)
     except (PydanticUserError, PydanticUndefinedAnnotation) as error:
-        msg = f"cannot cast to {type_name(tp)}: pydantic can't validate it ({error.message})"
+        why = error.message.partition("\n")[0]  # what follows is for authors of types
+        msg = f"cannot cast to {type_name(tp)}: pydantic can't validate it ({why})"
         raise TypeError(msg) from error
     except (TypeError, AttributeError, RuntimeError) as error:
         msg = f"cannot cast to {tp!r}: it is not a type pydantic can validate"

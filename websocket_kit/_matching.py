@@ -64,11 +64,17 @@ def parse_path(path: str) -> PathPattern:
     """Take a path in Starlette's syntax apart.
 
     Raises:
-        InvalidRouteError: It doesn't begin with a slash, has an unknown convertor, a parameter
-            twice, or a brace that belongs to none.
+        InvalidRouteError: It doesn't begin with a slash, has a query, an unknown convertor, a
+            parameter twice, or a brace that belongs to none.
     """
     if not path.startswith("/"):
         msg = f"path {path!r} must begin with a slash: write {'/' + path!r}"
+        raise InvalidRouteError(msg)
+    if "?" in path:
+        msg = (
+            f"path {path!r} has a query, which is no part of a path: leave it out, and give the"
+            " handler a parameter for each key"
+        )
         raise InvalidRouteError(msg)
     convertors: dict[str, Convertor[Any]] = {}
     for name, kind in _PARAMETER.findall(path):

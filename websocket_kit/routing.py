@@ -406,6 +406,8 @@ class WebSocketRouter:
         Raises:
             SystemExit: uvicorn is missing, or a WebSocket implementation for it, with the line
                 that installs them; or the server could not start.
+            ValueError: An option that needs the app's import path: ``reload``, or ``workers``.
+            TypeError: An option that uvicorn doesn't have.
         """
         server.run(self, host=host, port=port, scheme="ws", drain=self.close_all, **uvicorn_options)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -57,6 +58,7 @@ def run(
         SystemExit: uvicorn is missing, or a WebSocket implementation for it, with the line that
             installs them; or the server could not start.
         ValueError: An option that needs the app's import path: ``reload``, or ``workers``.
+        TypeError: An option that uvicorn doesn't have.
     """
     try:
         import uvicorn  # noqa: PLC0415 - optional, in the extra "server"
@@ -78,6 +80,9 @@ def run(
         "timeout_graceful_shutdown": GRACEFUL_SHUTDOWN_TIMEOUT,
         **uvicorn_options,
     }
+    for name in options.keys() - inspect.signature(uvicorn.Config).parameters.keys():
+        msg = f"run() has no option {name!r}, nor has uvicorn.Config"
+        raise TypeError(msg)
     server = _make_server(uvicorn.Config(app, host=host, port=port, **options), scheme, drain)
     try:
         server.run()
