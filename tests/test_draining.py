@@ -19,6 +19,7 @@ from websocket_kit import (
     WebSocket,
     WebSocketClose,
     WebSocketDisconnectError,
+    WebSocketDroppedError,
     WebSocketHandshakeError,
     WebSocketReject,
     WebSocketRouter,
@@ -380,7 +381,7 @@ async def test_a_receive_that_waits_is_told() -> None:
     async with house(handler) as rooms:
         await rooms.connect()
         assert await seconds(rooms.app.close_all()) == 0
-        assert met == [WebSocketHandshakeError]
+        assert met == [WebSocketDroppedError]
 
 
 async def test_iteration_just_ends_and_what_comes_after_it_runs() -> None:
@@ -596,7 +597,7 @@ async def test_a_server_that_does_not_end_a_receive_has_a_second(anyio_backend_n
         assert server.sent == [accept(), close(1012)]
         assert len(rooms.ended) == 1
         if anyio_backend_name == "asyncio":
-            assert met == [WebSocketHandshakeError]
+            assert met == [WebSocketDroppedError]
         else:
             assert met == [anyio.get_cancelled_exc_class()]
 

@@ -18,6 +18,7 @@ from websocket_kit.errors import (
     WebSocketCastError,
     WebSocketClose,
     WebSocketDisconnectError,
+    WebSocketDroppedError,
     WebSocketError,
     WebSocketExpectError,
     WebSocketHandshakeError,
@@ -31,13 +32,6 @@ GONE = WebSocketDisconnectError(1001)
 WRONG_FORM = WebSocketCastError(int, THEIRS, [{"type": "x", "loc": (THEIRS,), "msg": THEIRS}])
 
 bounded = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
-def dropped() -> WebSocketHandshakeError:
-    """What a call meets after the library itself has ended the connection."""
-    error = WebSocketHandshakeError("cannot send: this end has closed the connection")
-    vars(error)["_goodbye"] = True
-    return error
 
 
 def group(*errors: Exception) -> ExceptionGroup[Exception]:
@@ -91,9 +85,10 @@ def test_meets_a_disconnect_and_it_is_an_ordinary_goodbye(error: Exception) -> N
 
 
 def test_meets_the_librarys_own_close_and_it_is_as_ordinary_as_a_goodbye() -> None:
-    assert decide(dropped()) == decide(GONE)
-    assert decide(group(dropped(), GONE, dropped())) == decide(GONE)
-    assert decide(group(dropped(), WebSocketClose(4000))).code == 4000
+    dropped = WebSocketDroppedError("cannot send: the server stops")
+    assert decide(dropped) == decide(GONE)
+    assert decide(group(dropped, GONE, dropped)) == decide(GONE)
+    assert decide(group(dropped, WebSocketClose(4000))).code == 4000
 
 
 def test_calls_once_too_often_after_its_own_close_and_that_is_a_mistake() -> None:

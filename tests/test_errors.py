@@ -21,6 +21,7 @@ from websocket_kit.errors import (
     WebSocketCastError,
     WebSocketClose,
     WebSocketDisconnectError,
+    WebSocketDroppedError,
     WebSocketError,
     WebSocketExpectError,
     WebSocketHandshakeError,
@@ -40,6 +41,7 @@ NOT_JSON = {"type": "json_invalid", "loc": (), "msg": "Invalid JSON"}
 TEXTS: list[tuple[WebSocketError, str]] = [
     (WebSocketError("it failed"), "it failed"),
     (WebSocketHandshakeError("cannot send: it is closed"), "cannot send: it is closed"),
+    (WebSocketDroppedError("cannot send: the server stops"), "cannot send: the server stops"),
     (
         WebSocketDisconnectError(),
         "the peer has left (code unknown); nothing more can be sent or received",
@@ -377,8 +379,7 @@ def test_an_escaped_text_is_printable_and_at_most_100_characters(text: str, esca
     assert escape(text) == escaped
 
 
-def test_a_handshake_error_is_as_ordinary_as_before_when_it_has_travelled() -> None:
-    error = WebSocketHandshakeError("cannot send")
-    assert not is_goodbye(pickle.loads(pickle.dumps(error)))
-    vars(error)["_goodbye"] = True
-    assert is_goodbye(pickle.loads(pickle.dumps(error)))
+def test_an_end_by_the_library_is_as_ordinary_as_a_goodbye_and_an_illegal_call_is_not() -> None:
+    assert issubclass(WebSocketDroppedError, WebSocketHandshakeError)
+    assert is_goodbye(WebSocketDroppedError("cannot send"))
+    assert not is_goodbye(WebSocketHandshakeError("cannot send"))

@@ -23,6 +23,7 @@ from websocket_kit import (
     WebSocketCastError,
     WebSocketClose,
     WebSocketDisconnectError,
+    WebSocketDroppedError,
     WebSocketExpectError,
     WebSocketHandshakeError,
     WebSocketMessageTooBig,
@@ -853,7 +854,7 @@ async def test_nor_does_a_bare_websocket_accept_one(origins: list[str], hosts: l
         *((b"host", host.encode()) for host in hosts),
         *((b"origin", origin.encode()) for origin in origins),
     ]
-    with pytest.raises(WebSocketHandshakeError, match="allowed_origins"):
+    with pytest.raises(WebSocketDroppedError, match="allowed_origins"):
         await serve_async_with(stay)(*server.asgi)
     assert seen(server.sent) == 403
 

@@ -46,6 +46,7 @@ from ._time_limit import in_time
 from .closing import CloseCode, CloseInfo, code_for_status
 from .errors import (
     WebSocketDisconnectError,
+    WebSocketDroppedError,
     WebSocketHandshakeError,
     WebSocketMessageTooBig,
     WebSocketTimeoutError,
@@ -366,9 +367,8 @@ class Channel:
     def _illegal(self, call: Call) -> WebSocketHandshakeError:
         if self._state is DISCONNECTED:
             return self._disconnect_error(call)
-        error = WebSocketHandshakeError(explain(self._state, call, self._dropped))
-        error._goodbye = self._dropped is not None
-        return error
+        kind = WebSocketHandshakeError if self._dropped is None else WebSocketDroppedError
+        return kind(explain(self._state, call, self._dropped))
 
     def _look(self) -> None:
         """Catch up with a wrapped socket, which others use too."""

@@ -18,8 +18,8 @@ from .closing import CloseCode, code_for_status, cut_reason, encode_headers, is_
 from .errors import (
     WebSocketCastError,
     WebSocketClose,
+    WebSocketDroppedError,
     WebSocketExpectError,
-    WebSocketHandshakeError,
     WebSocketMessageTooBig,
     WebSocketReject,
     WebSocketTimeoutError,
@@ -110,9 +110,7 @@ def is_goodbye(error: BaseException) -> bool:
     The peer has left, or else the library itself has closed: a drain, a limit. To call once too
     often after a close of the handler's own is a mistake of its author's, and none.
     """
-    return isinstance(error, WebSocketDisconnect) or (
-        isinstance(error, WebSocketHandshakeError) and error._goodbye
-    )
+    return isinstance(error, (WebSocketDisconnect, WebSocketDroppedError))
 
 
 def root(error: BaseException, cancelled: type[BaseException] | tuple[()] = ()) -> BaseException:

@@ -53,6 +53,7 @@ from ._task_group import run_task_group
 from .closing import CloseInfo, HeadersLike, check_body, check_close, check_status, encode_headers
 from .errors import (
     InvalidRouteError,
+    WebSocketDroppedError,
     WebSocketExpectError,
     WebSocketHandshakeError,
     shorten,
@@ -177,8 +178,8 @@ class WebSocket(Channel, Generic[Received, Sent]):
             headers: More response headers. Some servers (daphne, granian) drop them.
 
         Raises:
-            WebSocketHandshakeError: It is already answered or over; or its Origin may not
-                connect, and the handshake has been rejected with 403.
+            WebSocketHandshakeError: It is already answered or over.
+            WebSocketDroppedError: Its Origin may not connect: it has been rejected with 403.
             WebSocketDisconnectError: The peer left first.
             anyio.BusyResourceError: Another task waits for the handshake.
             ValueError: The subprotocol wasn't offered, or a header is malformed. Nothing was
@@ -202,7 +203,7 @@ class WebSocket(Channel, Generic[Received, Sent]):
         if not self._origin_checked and (foreign := self._foreign_origin()) is not None:
             await self._end(self._refuse(foreign))
             msg = f"cannot accept: {foreign.text}; it was rejected with HTTP 403"
-            raise WebSocketHandshakeError(msg)
+            raise WebSocketDroppedError(msg)
         self._check(ACCEPT)  # another task may have answered meanwhile
         # Before the await: were it cancelled half-way, a close is legal whether or not the accept
         # went out, and another answer is not.
@@ -350,8 +351,9 @@ class WebSocket(Channel, Generic[Received, Sent]):
             WebSocketMessageTooBig: It is over ``max_message_bytes``. Likewise.
             WebSocketTimeoutError: None came in time. Likewise.
             WebSocketDisconnectError: The peer has left.
-            WebSocketHandshakeError: The connection is not open, or was closed meanwhile; as where
-                the peer sent more than ``messages_per_second``, with 1008.
+            WebSocketHandshakeError: The connection is not open, or was closed meanwhile.
+            WebSocketDroppedError: By the library itself, as where the peer sent more than
+                ``messages_per_second``, with 1008.
             anyio.BusyResourceError: Another task is receiving.
             TypeError: pydantic doesn't know the type, or the timeout is no number; no message is
                 lost.

@@ -2,7 +2,8 @@
 
 WebSocketError
 ├─ WebSocketHandshakeError         this end made a call that is illegal now
-│  └─ WebSocketDisconnectError     an ordinary goodbye: the peer or the transport ended it
+│  ├─ WebSocketDisconnectError     an ordinary goodbye: the peer or the transport ended it
+│  └─ WebSocketDroppedError        likewise: the library ended it, by one of its rules
 ├─ WebSocketExpectError            the peer sent something else than was expected
 │  └─ WebSocketCastError           the peer sent what can't be cast
 ├─ WebSocketMessageTooBig          the peer sent too much
@@ -26,6 +27,7 @@ __all__ = [
     "WebSocketCastError",
     "WebSocketClose",
     "WebSocketDisconnectError",
+    "WebSocketDroppedError",
     "WebSocketError",
     "WebSocketExpectError",
     "WebSocketHandshakeError",
@@ -55,13 +57,17 @@ class WebSocketHandshakeError(WebSocketError):
     """The call is illegal in the connection's present state.
 
     The text says which call, in which state, and what to do instead. Nothing was sent, and the
-    connection is as it was; unless it says what the library has just ended the connection for: an
-    Origin that may not connect, or messages that came too fast.
+    connection is as it was.
     """
 
-    # Whether the library had ended the connection itself, for a drain or a limit: the handler could
-    # not know, and to meet it is as ordinary as a goodbye. See _ending.is_goodbye.
-    _goodbye: bool = False
+
+class WebSocketDroppedError(WebSocketHandshakeError):
+    """The library has ended the connection, by a rule that its handler could not know of.
+
+    The handshake's Origin may not connect and was rejected with 403, the peer has sent more than
+    ``messages_per_second``, or the server closes its connections; the text says which. To meet it
+    is as ordinary as a goodbye, and router and ``endpoint`` absorb it as one.
+    """
 
 
 class WebSocketDisconnectError(WebSocketHandshakeError, WebSocketDisconnect):

@@ -1,6 +1,6 @@
 """A property test: Hypothesis looks for a dialogue that breaks the handler."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from websocket_kit import WebSocket
@@ -16,6 +16,7 @@ async def add_up(ws: WebSocket[int]) -> None:
             await ws.send(total)
 
 
+@settings(deadline=None)  # the kit has time limits of its own, of virtual seconds
 @given(st.lists(st.integers()))
 def test_the_last_answer_is_the_sum_of_all(numbers: list[int]) -> None:
     async def check() -> None:

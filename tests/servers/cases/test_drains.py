@@ -84,8 +84,8 @@ def test_a_drain_ends_every_handler(server: Server, same: Same, together: Togeth
         found.handlers,
         {
             "iterate": "returned",
-            "group": "WebSocketHandshakeError",
-            "send-each": "WebSocketHandshakeError",
+            "group": "WebSocketDroppedError",
+            "send-each": "WebSocketDroppedError",
             "busy": "cancelled",
             "late": "cancelled",
         },
