@@ -48,11 +48,17 @@ class Connections:
         self._served[ws] = None
 
     async def leave(self, ws: WebSocket[Any, Any]) -> None:
-        """Keep its server from ending a connection that is just being closed."""
+        """Count a connection out, once a close that is just being sent has gone out.
+
+        Until then its server must not end it. If cancelled, it is counted out at once.
+        """
         hung_up = self._hanging_up.get(ws)
-        if hung_up is not None:
-            with anyio.move_on_after(WAKING_TIMEOUT, shield=True):
-                await hung_up.wait()
+        try:
+            if hung_up is not None:
+                with anyio.move_on_after(WAKING_TIMEOUT, shield=True):
+                    await hung_up.wait()
+        finally:
+            self.discard(ws)
 
     def discard(self, ws: WebSocket[Any, Any]) -> None:
         """Count it out, once its handler has ended."""

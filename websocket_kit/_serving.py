@@ -94,17 +94,21 @@ async def _serve(ws: WebSocket[Any, Any], service: Service, connections: Connect
             if not is_over(ws):
                 await _end(ws, service.name)
     except BaseException as error:
-        only_cancelled = _no_longer_runs(ws, error)
-        if not await absorb(ws, error, service.name) and not only_cancelled:
+        if not await _settle(ws, error, service.name):
             raise
     finally:
-        try:
-            if connections.draining:
-                await connections.leave(ws)
-        finally:  # whatever cancels that: who is counted for ever keeps others out
+        if service.gates:
+            _let_out(ws, service.gates)
+        if connections.draining:
+            await connections.leave(ws)
+        else:
             connections.discard(ws)
-            if service.gates:
-                _let_out(ws, service.gates)
+
+
+async def _settle(ws: WebSocket[Any, Any], error: BaseException, name: str) -> bool:
+    """End the connection as the handler's error says; whether that was all, as in ``absorb``."""
+    only_cancelled = _no_longer_runs(ws, error)
+    return await absorb(ws, error, name) or only_cancelled
 
 
 def _no_longer_runs(ws: Channel, error: BaseException | None = None) -> bool:
