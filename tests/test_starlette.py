@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI, Query
 from fastapi import WebSocket as FastAPIWebSocket
 from pydantic import BaseModel
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import WebSocketRoute as StarletteRoute
 from starlette.websockets import WebSocket as StarletteWebSocket
@@ -612,8 +613,18 @@ async def test_on_a_route_for_http_it_says_so() -> None:
     with pytest.raises(TypeError) as caught:
         await app({"type": "http", "method": "GET", "path": "/chat", **HTTP}, ask, forget)
     assert str(caught.value) == (
-        f"endpoint {chat.__qualname__!r} was called without a socket: is it on a route for HTTP?"
+        f"endpoint {chat.__qualname__!r} was called with no WebSocket of Starlette's:"
+        " is it on a route for HTTP?"
     )
+
+
+async def test_on_a_route_of_starlettes_for_http_it_says_so() -> None:
+    @endpoint
+    async def chat(ws: WebSocket) -> None:
+        """Never called."""
+
+    with pytest.raises(TypeError, match="is it on a route for HTTP"):
+        await chat(Request({"type": "http", "headers": []}))  # type: ignore[arg-type]
 
 
 async def test_dependencies_with_a_yield_are_left_after_the_end() -> None:

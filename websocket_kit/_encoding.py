@@ -289,14 +289,18 @@ def comparable(value: object) -> tuple[Any, object]:
     """How to tell whether a message is a value: the type to cast it to, and what it equals then.
 
     Raises:
-        TypeError: Such a value can't be sent.
+        TypeError: Such a value can be neither cast to nor sent, or is a type.
         ValueError: It holds what can't be sent.
     """
-    if isinstance(value, type) or get_origin(value) is not None:
-        msg = f"expect() takes the message itself, not its type: receive(tp={type_name(value)})"
+    # pydantic reads these from a message, too, so that the peer would be blamed.
+    if isinstance(value, (type, re.Pattern)) or get_origin(value) is not None:
+        what = f"its type: receive(tp={type_name(value)})"
+        if isinstance(value, re.Pattern):
+            what = "a pattern: receive() it, and match that"
+        msg = f"expect() takes the message itself, not {what}"
         raise TypeError(msg)
-    sent = encode(value)
     if not isinstance(value, (bytearray, memoryview)):
+        # Not encoded first: it may hold what only compares equal, as unittest.mock.ANY.
         kind: Any = type(value)
         try:
             caster(kind)
@@ -304,6 +308,7 @@ def comparable(value: object) -> tuple[Any, object]:
             pass  # a str's own subclass, say, which pydantic doesn't know
         else:
             return kind, value
+    sent = encode(value)
     if isinstance(value, (str, bytes, bytearray, memoryview)):
         return type(sent), sent
     return Any, from_json(sent)

@@ -226,9 +226,13 @@ def _make_endpoint(handler: Endpoint, settings: Settings, names: Mapping[str, An
     @functools.wraps(handler)
     async def run(*args: Any, **inputs: Any) -> None:
         # Starlette gives the socket by position, FastAPI everything by name.
+        socket: object
         socket, *rest = args or (inputs.pop(key, None),)
-        if socket is None:
-            msg = f"endpoint {name!r} was called without a socket: is it on a route for HTTP?"
+        if not isinstance(socket, StarletteWebSocket):
+            msg = (
+                f"endpoint {name!r} was called with no WebSocket of Starlette's:"
+                " is it on a route for HTTP?"
+            )
             raise TypeError(msg)
         ws = _wrap(socket, types, settings)
 
