@@ -624,7 +624,7 @@ async def test_on_a_route_of_starlettes_for_http_it_says_so() -> None:
         """Never called."""
 
     with pytest.raises(TypeError, match="is it on a route for HTTP"):
-        await chat(Request({"type": "http", "headers": []}))  # type: ignore[arg-type]
+        await chat(Request({"type": "http", "headers": []}))
 
 
 async def test_dependencies_with_a_yield_are_left_after_the_end() -> None:
