@@ -22,7 +22,7 @@ from websocket_kit import (
 from websocket_kit.testing._running import calm_down
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
 pytestmark = pytest.mark.anyio
 
@@ -78,6 +78,38 @@ async def meet_a_goodbye(ws: WebSocket) -> None:
         await ws.send("hi")
 
 
+async def cancel_a_send(ws: WebSocket) -> None:
+    with anyio.move_on_after(1):
+        await ws.send("stuck")
+
+
+async def hear_a_goodbye_in_a_task_group(ws: WebSocket) -> None:
+    with suppress(WebSocketDisconnectError):
+        async with ws.task_group():
+            await ws.receive()
+
+
+async def meet_a_goodbye_in_a_task_group(ws: WebSocket) -> None:
+    with suppress(WebSocketDisconnectError):
+        async with ws.task_group():
+            await ws.send("hi")
+
+
+async def fail_in_a_task_group(ws: WebSocket) -> None:
+    with suppress(ExceptionGroup):
+        async with ws.task_group():
+            raise ValueError
+
+
+async def fail_to_send_each(ws: WebSocket) -> None:
+    async def fail() -> AsyncIterator[str]:
+        raise ValueError
+        yield "never"
+
+    with suppress(ValueError):
+        await ws.send_each(fail())
+
+
 BIG = {"type": "websocket.receive", "text": "x" * 9}
 GOODBYE = {"type": "websocket.disconnect", "code": 1000}
 
@@ -92,6 +124,11 @@ GOODBYE = {"type": "websocket.disconnect", "code": 1000}
         (get_too_much_with_a_limit_on, BIG),
         (hear_a_goodbye, GOODBYE),
         (meet_a_goodbye, None),
+        (cancel_a_send, None),
+        (hear_a_goodbye_in_a_task_group, GOODBYE),
+        (meet_a_goodbye_in_a_task_group, None),
+        (fail_in_a_task_group, None),
+        (fail_to_send_each, None),
     ],
 )
 async def test_an_error_that_was_handled_keeps_no_connection_and_no_message_alive(
@@ -112,6 +149,8 @@ async def test_an_error_that_was_handled_keeps_no_connection_and_no_message_aliv
         return events.pop(0)
 
     async def send(event: Event) -> None:
+        if event.get("text") == "stuck":
+            await anyio.sleep_forever()
         if event["type"] == "websocket.send":
             raise OSError
 

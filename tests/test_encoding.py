@@ -647,6 +647,12 @@ def test_a_value_says_what_its_message_is_cast_to(
     assert comparable(value) == (tp, comparable_value)
 
 
+@pytest.mark.parametrize("value", [int, Color, list[int], re.compile("hi")])
+def test_what_a_message_might_be_like_is_no_message(value: Any) -> None:
+    with pytest.raises(TypeError, match="takes the message itself"):
+        comparable(value)
+
+
 def test_what_can_be_neither_cast_to_nor_sent_can_not_be_compared() -> None:
     with pytest.raises(TypeError, match="cannot send"):
         comparable(iter("hi"))

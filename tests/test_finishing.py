@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -9,7 +10,7 @@ import pytest
 from anyio import current_time, sleep, sleep_forever, wait_all_tasks_blocked
 
 from tests.asgi import Event, Server, accept, close, denial
-from websocket_kit import WebSocket, WebSocketRoute
+from websocket_kit import WebSocket, WebSocketReject, WebSocketRoute
 from websocket_kit.testing import connect
 
 if TYPE_CHECKING:
@@ -98,6 +99,23 @@ async def test_a_close_cancelled_before_the_server_has_it_is_sent_at_the_end() -
 
 async def accept_only(ws: WebSocket) -> None:
     await ws.accept()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"], indirect=True)  # trio has no such cancel
+async def test_a_rejection_goes_out_whole_though_its_server_cancels_it() -> None:
+    async def reject(ws: WebSocket) -> None:
+        raise WebSocketReject(401, "who are you?")
+
+    server = Server()
+    server.stuck.add("websocket.http.response.body")
+    task = asyncio.create_task(WebSocketRoute("/", reject)(*server.asgi))
+    await wait_all_tasks_blocked()
+    server.stuck.clear()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert server.rejection is not None
+    assert server.rejection.body == b"who are you?"
 
 
 async def test_the_close_of_a_handler_that_returned_goes_out_though_it_is_cancelled() -> None:

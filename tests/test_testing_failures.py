@@ -1020,8 +1020,8 @@ TEXTS: list[tuple[Planted, type[Exception], str]] = [
         enter_a_close,
         HandshakeRejected,
         """
-        the handshake was rejected with HTTP 403 Forbidden (the handler sent close 4401 who are
-              you? before accept)
+        the handshake was rejected with HTTP 403 Forbidden (the app sent close 4401 who are you?
+              before accept)
         """,
     ),
     (

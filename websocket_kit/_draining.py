@@ -6,7 +6,7 @@ from typing import Any
 
 import anyio
 
-from ._finishing import cancel_handler, drop, free_receiver, hang_up, is_own
+from ._finishing import cancel_handler, drop, free_receiver, hang_up, has_handler, is_own
 from ._handshake import Rejection
 from ._logging import logger
 from ._options import check_timeout
@@ -117,9 +117,10 @@ class Connections:
             for ws in self._served.keys() & some:
                 then(ws)
         if not await self._are_gone(some, HANDLER_TIMEOUT):
-            left = self._served.keys() & some
-            text = "%d handlers go on after they were cancelled, that of %r for one"
-            logger.warning(text, len(left), next(iter(left)))
+            left = [ws for ws in self._served if ws in some and has_handler(ws)]
+            if left:  # else only closes are still under way, which have time limits of their own
+                text = "%d handlers go on after they were cancelled, that of %r for one"
+                logger.warning(text, len(left), left[0])
 
     async def _are_gone(self, some: set[WebSocket[Any, Any]], seconds: float) -> bool:
         """Wait until none of these is served; False if that takes too long."""

@@ -293,11 +293,11 @@ def comparable(value: object) -> tuple[Any, object]:
         ValueError: It holds what can't be sent.
     """
     # pydantic reads these from a message, too, so that the peer would be blamed.
-    if isinstance(value, (type, re.Pattern)) or get_origin(value) is not None:
-        what = f"its type: receive(tp={type_name(value)})"
-        if isinstance(value, re.Pattern):
-            what = "a pattern: receive() it, and match that"
-        msg = f"expect() takes the message itself, not {what}"
+    if isinstance(value, type) or get_origin(value) is not None:
+        msg = f"expect() takes the message itself, not its type: receive(tp={type_name(value)})"
+        raise TypeError(msg)
+    if isinstance(value, re.Pattern):
+        msg = "expect() takes the message itself, not a pattern: receive() it, and match that"
         raise TypeError(msg)
     if not isinstance(value, (bytearray, memoryview)):
         # Not encoded first: it may hold what only compares equal, as unittest.mock.ANY.

@@ -45,7 +45,8 @@ async def refuse(ws: Channel, rejection: Rejection) -> None:
 async def finish(ws: Channel, error: BaseException | None) -> Ending:
     """End a connection as its handler ended; done already, if it is over.
 
-    Takes 5 seconds at most, one if cancelled, and is not itself cancelled.
+    Takes 5 seconds at most, one if cancelled. Cancelled by asyncio itself, which no shield keeps
+    off, it sends what is left, and lets the cancellation go on.
     """
     if error is None or isinstance(error, Exception):
         ending = decide(error)
@@ -55,28 +56,23 @@ async def finish(ws: Channel, error: BaseException | None) -> Ending:
         ending = decide(error, cancelled=anyio.get_cancelled_exc_class())
     if is_over(ws):
         return ending
-    if error is None and ws._open:
-        await _close_normally(ws)
-    else:
-        timeout = CANCELLED_TIMEOUT if ending.then == "cancel" else CLOSE_TIMEOUT
-        with anyio.move_on_after(timeout, shield=True) as limit:
-            await _carry_out(ws, ending)
-        if limit.cancelled_caught:  # what is owed even so is given up
-            ws._owed = None
-    return ending
-
-
-async def _close_normally(ws: Channel) -> None:
-    """The way most connections end. A shield costs more than the close: it gets one if need be."""
-    code, reason = RETURNED.code, RETURNED.reason
     try:
-        await in_time(CLOSE_TIMEOUT, ws._close(code, reason))
+        if error is None and ws._open:
+            # The way most connections end. A shield costs more than the close: it gets one below,
+            # if need be.
+            await in_time(CLOSE_TIMEOUT, ws._close(RETURNED.code, RETURNED.reason))
+        else:
+            timeout = CANCELLED_TIMEOUT if ending.then == "cancel" else CLOSE_TIMEOUT
+            with anyio.move_on_after(timeout, shield=True):
+                await _carry_out(ws, ending)
     except anyio.get_cancelled_exc_class():
         with anyio.move_on_after(CANCELLED_TIMEOUT, shield=True):
             await ws._send_owed()
         raise
     finally:
-        ws._owed = None
+        if ws._dropped is None:  # else it is its drain's to send
+            ws._owed = None
+    return ending
 
 
 async def _carry_out(ws: Channel, ending: Ending) -> None:
@@ -142,6 +138,11 @@ def is_own(ws: Channel) -> bool:
     """Whether this very task runs the connection's handler."""
     handler = ws._handler()
     return handler is not None and handler.is_current()
+
+
+def has_handler(ws: Channel) -> bool:
+    """Whether router or endpoint runs the connection's handler, and that has not ended."""
+    return ws._handling is not None
 
 
 def cancel_handler(ws: Channel) -> None:

@@ -70,9 +70,15 @@ def serve(
 
 
 async def _in_scope(ws: Channel, serving: Awaitable[None]) -> None:
-    with anyio.CancelScope() as scope:
-        ws._handling = OnTrio(scope)
-        await serving
+    scope = anyio.CancelScope()
+    try:
+        with scope:
+            ws._handling = OnTrio(scope)
+            await serving
+    except BaseExceptionGroup as group:
+        # Of goodbyes and the cancellation, which the scope has taken out.
+        if not (scope.cancel_called and is_goodbye(root(group))):
+            raise
 
 
 async def _serve(ws: WebSocket[Any, Any], service: Service, connections: Connections) -> None:

@@ -57,9 +57,16 @@ async def run_task_group(ws: Channel, buffer: int) -> AsyncGenerator[anyio.abc.T
             ws._rest()
     if failure is not None:
         only = root(failure)
-        raise only if is_goodbye(only) else failure
+        try:
+            raise only if is_goodbye(only) else failure
+        finally:
+            del failure, only  # as in Channel._not_sent
     if _others_ended(ws):
-        raise _goodbye(ws) from reader.cause
+        cause, reader.cause = reader.cause, None
+        try:
+            raise _goodbye(ws) from cause
+        finally:
+            del cause
 
 
 def _check(ws: Channel) -> None:

@@ -653,7 +653,10 @@ class WebSocket(Channel, Generic[Received, Sent]):
         except ExceptionGroup as group:  # of one: only the body can fail
             failure = root(group)
         if failure is not None:
-            raise failure
+            try:
+                raise failure
+            finally:
+                del failure  # as in _not_sent
 
     async def _send_items(self, items: AsyncIterator[Sent]) -> None:
         async for item in items:

@@ -226,9 +226,8 @@ def _make_endpoint(handler: Endpoint, settings: Settings, names: Mapping[str, An
     @functools.wraps(handler)
     async def run(*args: Any, **inputs: Any) -> None:
         # Starlette gives the socket by position, FastAPI everything by name.
-        socket: object
         socket, *rest = args or (inputs.pop(key, None),)
-        if not isinstance(socket, StarletteWebSocket):
+        if not isinstance(cast("object", socket), StarletteWebSocket):
             msg = (
                 f"endpoint {name!r} was called with no WebSocket of Starlette's:"
                 " is it on a route for HTTP?"

@@ -511,7 +511,7 @@ TABLE: list[Row] = [
         ("granian",),
         _race(
             ("nothing", "returned"),
-            ("nothing", "WebSocketDisconnectError None", "WebSocketHandshakeError"),
+            ("nothing", "WebSocketDisconnectError None", "WebSocketDroppedError"),
         ),
         _GRANIANS_RACE,
     ),

@@ -208,7 +208,7 @@ class Server:
 
     def _close(self, event: Event) -> None:
         if self._state == "connecting":
-            why = f"the handler sent {describe(event)} before accept"
+            why = f"the app sent {describe(event)} before accept"
             self.rejection = Rejection(403, Headers(), b"", why)
             self._end_with(self.profile.rejected_code)
             return
