@@ -126,27 +126,33 @@ GOODBYE = {"type": "websocket.disconnect", "code": 1000}
         (meet_a_goodbye, None),
         (cancel_a_send, None),
         (hear_a_goodbye_in_a_task_group, GOODBYE),
+        (hear_a_goodbye_in_a_task_group, OSError),
         (meet_a_goodbye_in_a_task_group, None),
         (fail_in_a_task_group, None),
         (fail_to_send_each, None),
     ],
 )
 async def test_an_error_that_was_handled_keeps_no_connection_and_no_message_alive(
-    call: Callable[[WebSocket], Awaitable[None]], event: Event | None
+    call: Callable[[WebSocket], Awaitable[None]], event: Event | type[OSError] | None
 ) -> None:
     class Message(dict[str, Any]):
         """One that can be referred to weakly."""
 
-    events: list[Event] = [{"type": "websocket.connect"}]
+    events: list[Event | type[OSError]] = [{"type": "websocket.connect"}]
     alive: list[weakref.ref[Any]] = []
-    if event is not None:
+    if isinstance(event, type):
+        events.append(event)
+    elif event is not None:
         events.append(Message(event))
         alive.append(weakref.ref(events[1]))
 
     async def receive() -> Event:
         if not events:
             await anyio.sleep_forever()
-        return events.pop(0)
+        given = events.pop(0)
+        if isinstance(given, type):
+            raise given
+        return given
 
     async def send(event: Event) -> None:
         if event.get("text") == "stuck":

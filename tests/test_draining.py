@@ -796,6 +796,25 @@ async def test_a_group_of_the_end_and_a_cancellation_is_absorbed() -> None:
     assert server in rooms.ended
 
 
+async def test_the_refusal_of_a_bad_input_is_not_cancelled() -> None:
+    app = WebSocketRouter()
+
+    @app.websocket("/")
+    async def handler(ws: WebSocket, size: int) -> None:
+        """Never called."""
+
+    server = Server()
+    server.stuck.add(RESPONSE)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(app, *server.asgi)
+        await calm_down()
+        tasks.start_soon(app.close_all, 1012, "", 0)
+        await sleep(0.5)
+        server.freed.set()
+    assert server.rejection is not None
+    assert server.rejection.status == 400
+
+
 async def hear_the_end(ws: WebSocket) -> None:
     await ws.accept()
     with suppress(WebSocketHandshakeError):

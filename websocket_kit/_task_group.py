@@ -63,10 +63,7 @@ async def run_task_group(ws: Channel, buffer: int) -> AsyncGenerator[anyio.abc.T
             del failure, only  # as in Channel._not_sent
     if _others_ended(ws):
         cause, reader.cause = reader.cause, None
-        try:
-            raise _goodbye(ws) from cause
-        finally:
-            del cause
+        raise _goodbye(ws) from cause
 
 
 def _check(ws: Channel) -> None:
