@@ -191,6 +191,11 @@ class Stopping:
         await asyncio.sleep(0)
         self.steps.append("drained")
 
+    async def drain_at_length(self, *, grace: float) -> None:
+        self.steps.append(grace)
+        await asyncio.sleep(60)
+        pytest.fail("nothing stopped it")
+
     async def drain_for_ever(self, *, grace: float) -> None:
         self.steps.append(grace)
         assert self.server is not None
@@ -214,6 +219,23 @@ def test_it_drains_before_uvicorn_stops_in_less_time_than_there_is(
     stopping = Stopping(monkeypatch)
     run(app, drain=stopping.drain, **options)
     assert stopping.steps == ["nobody new", grace, "drained", "uvicorn stops"]
+
+
+def test_uvicorns_own_wait_has_what_the_drain_leaves_of_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stopping = Stopping(monkeypatch)
+    run(app, drain=stopping.drain)
+    assert stopping.server is not None
+    assert stopping.server.config.timeout_graceful_shutdown == 5
+
+
+def test_a_drain_takes_no_longer_than_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopping = Stopping(monkeypatch)
+    run(app, drain=stopping.drain_at_length, timeout_graceful_shutdown=1)
+    assert stopping.server is not None
+    assert stopping.steps == ["nobody new", 0.8, "uvicorn stops"]
+    assert stopping.server.config.timeout_graceful_shutdown == 0
 
 
 def test_a_second_interrupt_cuts_the_drain_short(monkeypatch: pytest.MonkeyPatch) -> None:

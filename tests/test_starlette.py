@@ -602,6 +602,28 @@ async def test_in_fastapi_the_websocket_may_have_any_name() -> None:
         await peer.expect("lobby")
 
 
+class Chat:
+    @endpoint
+    async def annotated(self, ws: WebSocket) -> None:
+        async with ws:
+            await ws.send(type(self).__name__)
+
+    @endpoint
+    async def bare(self, ws: Any) -> None:
+        async with ws:
+            await ws.send(type(self).__name__)
+
+
+@pytest.mark.parametrize("method", [Chat().annotated, Chat().bare])
+async def test_a_method_may_be_one(method: Any) -> None:
+    async with connect(Starlette(routes=[StarletteRoute("/", method)])) as peer:
+        await peer.expect("Chat")
+    app = FastAPI()
+    app.add_api_websocket_route("/", Chat().annotated)
+    async with connect(app) as peer:
+        await peer.expect("Chat")
+
+
 async def test_on_a_route_for_http_it_says_so() -> None:
     app = FastAPI()
 

@@ -440,6 +440,18 @@ def test_after_three_real_seconds_time_moves_on(name: Name, real: RealTime) -> N
     assert run(test, backend=name) == pytest.approx(3 + 1, abs=0.25)
 
 
+def test_run_takes_the_function_and_not_what_it_returns() -> None:
+    async def test() -> None:
+        """Never run."""
+
+    call: Any = run
+    with pytest.raises(TypeError) as caught:
+        call(test())
+    assert str(caught.value) == (
+        "run() takes the function and its arguments, not what it returns: run(test)"
+    )
+
+
 def test_without_trio_the_kit_works_on_asyncio() -> None:
     code = """
 import sys

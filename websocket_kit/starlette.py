@@ -219,24 +219,34 @@ def _make_endpoint(handler: Endpoint, settings: Settings, names: Mapping[str, An
     )
     types = check_types(name, *message_types(name, chosen, hints))
     key = chosen.name if chosen is not None else ""
-    by_name = chosen is not parameters[0] or parameters[0].kind is inspect.Parameter.KEYWORD_ONLY
+    by_name = (
+        chosen is not None
+        and is_websocket(hints.get(key))
+        and chosen.kind is not inspect.Parameter.POSITIONAL_ONLY
+    )
     gates = gates_of(settings)
     connections = Connections()
 
     @functools.wraps(handler)
     async def run(*args: Any, **inputs: Any) -> None:
-        # Starlette gives the socket by position, FastAPI everything by name.
-        socket, *rest = args or (inputs.pop(key, None),)
-        if not isinstance(cast("object", socket), StarletteWebSocket):
+        # Starlette gives the socket by position, FastAPI by name; before it comes a method's self.
+        if key in inputs:
+            args = (*args, inputs.pop(key))
+        sockets: list[Any] = [each for each in args if isinstance(each, StarletteWebSocket)]
+        if not sockets:
             msg = (
                 f"endpoint {name!r} was called with no WebSocket of Starlette's:"
                 " is it on a route for HTTP?"
             )
             raise TypeError(msg)
+        socket = sockets[0]
         ws = _wrap(socket, types, settings)
 
         def begin(ws: WebSocket[Any, Any]) -> Awaitable[object]:
-            return handler(**{key: ws}, **inputs) if by_name else handler(ws, *rest, **inputs)
+            if by_name:
+                others = [each for each in args if each is not socket]
+                return handler(*others, **{key: ws}, **inputs)
+            return handler(*[ws if each is socket else each for each in args], **inputs)
 
         await serve(ws, Service(name, begin, gates), connections)
 

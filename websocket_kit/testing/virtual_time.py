@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import selectors
 import time
 import weakref
@@ -85,7 +86,12 @@ def run(
         RuntimeError: An event loop runs already in this thread.
         ValueError: There is no such event loop.
         ImportError: trio is not installed.
+        TypeError: It is no function but a coroutine.
     """
+    if inspect.iscoroutine(async_function):
+        async_function.close()
+        msg = "run() takes the function and its arguments, not what it returns: run(test)"
+        raise TypeError(msg)
     name, options = _make_backend(backend, virtual=virtual)
     if name == "trio":
         import trio  # noqa: PLC0415 - optional
