@@ -836,7 +836,7 @@ async def test_a_handler_that_ended_while_its_peer_takes_no_close_makes_room() -
 async def test_one_whose_server_cancels_it_as_it_waits_for_its_close_is_gone() -> None:
     server = Server()
     server.stuck.add("websocket.close")
-    async with house(hear_the_end) as rooms:
+    async with house(hear_the_end, max_connections=1) as rooms:
         task = asyncio.create_task(rooms.app(*server.asgi))
         await calm_down()
         async with anyio.create_task_group() as tasks:
@@ -844,8 +844,36 @@ async def test_one_whose_server_cancels_it_as_it_waits_for_its_close_is_gone() -
             await sleep(1.5)  # its receive was ended after one
             task.cancel()
         again = await seconds(rooms.app.close_all())
+        newcomer = await rooms.connect()
     assert task.cancelled()
     assert again == 0
+    assert newcomer.sent[0] == accept()
+
+
+async def test_one_that_is_cancelled_as_its_close_is_under_way_waits_for_that() -> None:
+    server = Server()
+    server.stuck.add("websocket.close")
+    seen: list[bool] = []
+    async with house(hear_the_end) as rooms, anyio.create_task_group() as tasks:
+        scope = anyio.CancelScope()
+        has_left = anyio.Event()
+
+        async def serve() -> None:
+            with scope:
+                await rooms.app(*server.asgi)
+            has_left.set()
+
+        tasks.start_soon(serve)
+        await calm_down()
+        tasks.start_soon(rooms.app.close_all)
+        await sleep(1.5)  # its receive was ended after one
+        scope.cancel()
+        await calm_down()
+        seen.append(has_left.is_set())
+        server.freed.set()
+        await calm_down()
+        seen.append(has_left.is_set())
+    assert seen == [False, True]
 
 
 async def test_one_that_calls_it_does_not_wait_for_itself() -> None:

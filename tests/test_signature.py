@@ -404,9 +404,17 @@ def test_a_handler_that_is_not_async_is_refused(handler: Any, name: str) -> None
     assert str(caught.value) == f"handler {name!r} {NOT_ASYNC}"
 
 
-def test_a_handler_that_yields_is_refused() -> None:
-    assert refusal(generates) == (
-        "handler 'generates' is a generator: send with 'await ws.send(...)', not with 'yield'"
+class Generates:
+    async def __call__(self, ws: WebSocket) -> AsyncIterator[None]:  # noqa: ARG002
+        yield
+
+
+@pytest.mark.parametrize(
+    ("handler", "name"), [(generates, "generates"), (Generates(), "Generates")]
+)
+def test_a_handler_that_yields_is_refused(handler: Any, name: str) -> None:
+    assert refusal(handler) == (
+        f"handler {name!r} is a generator: send with 'await ws.send(...)', not with 'yield'"
     )
 
 

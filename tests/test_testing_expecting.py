@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Literal, NewType, Optional, Union
+from unittest.mock import ANY
 
 import anyio
 import pytest
@@ -18,6 +19,9 @@ from websocket_kit import CloseInfo, WebSocket, WebSocketDisconnectError
 from websocket_kit.testing import ExpectationFailed, Peer, WaitTimeout, connect
 
 pytestmark = pytest.mark.anyio
+
+# More than a failure shows.
+NAMES = [f"user{number}" for number in range(30)]
 
 
 class Point(BaseModel):
@@ -214,6 +218,25 @@ async def test_an_async_function_is_refused() -> None:
         ),
         ("a" * 99, "a" * 100, ["(the same for 99 characters, then 'a' expected, '' received)"]),
         (b"a" * 99, b"a" * 98, ["(the same for 98 characters, then b'' expected, b'a' received)"]),
+        (
+            {"users": [*NAMES, "zz"]},
+            {"users": [*NAMES, "yy"]},
+            ["(different at $.users[30]: 'yy' expected, 'zz' received)"],
+        ),
+        (NAMES, [*NAMES, "yy"], ["(different at $[30]: 'yy' expected, nothing received)"]),
+        (
+            {"names": NAMES, "in a room": 1},
+            {"names": NAMES, "in a room": 2},
+            ["(different at $['in a room']: 2 expected, 1 received)"],
+        ),
+        (
+            {"names": NAMES, "one": 1},
+            {"names": NAMES},
+            ["(different at $.one: nothing expected, 1 received)"],
+        ),
+        # Nothing to tell: it is short, or what is expected is no JSON itself.
+        ({"a": 1}, {"a": 2}, []),
+        ({"names": NAMES, "one": 1}, {"names": NAMES, "one": 2, "other": ANY}, []),
         ("a" * 79 + "b", "a" * 79 + "c", []),
         ("a" * 99, b"a" * 98, []),
     ],

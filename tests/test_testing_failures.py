@@ -1345,6 +1345,11 @@ WRONG: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: connect(echo, "ws"), ValueError, "path 'ws' must begin with a slash: write '/ws'"),
     (lambda: connect(echo, ""), ValueError, "path '' must begin with a slash: write '/'"),
     (
+        lambda: connect(echo, "ws:1"),
+        ValueError,
+        "path 'ws:1' must begin with a slash: write '/ws:1'",
+    ),
+    (
         lambda: connect(echo, "ws://testserver/ws?x=1"),
         ValueError,
         "path 'ws://testserver/ws?x=1' must begin with a slash: write '/ws?x=1'",

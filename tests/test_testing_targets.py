@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from fastapi import WebSocket as FastAPIWebSocket
 from litestar import Litestar
 from litestar import WebSocket as LitestarWebSocket
 from litestar import websocket as litestar_websocket
+from litestar.handlers import asgi as litestar_asgi
 from litestar.handlers import websocket_listener
 from pydantic import BaseModel
 from starlette.applications import Starlette
@@ -507,6 +509,46 @@ async def test_an_app_of_a_framework(app: Any, path: str) -> None:
     async with connect(app, path) as peer, connect(app, path) as another:
         assert await peer.pair("hi") == "hi"
         assert await another.pair("ho") == "ho"
+
+
+async def crash(ws: WebSocket) -> None:
+    async with ws:
+        await ws.receive()
+        raise ZeroDivisionError
+
+
+def swallowing(app: Any) -> Any:
+    async def middleware(scope: Any, receive: Any, send: Any) -> None:
+        with suppress(ZeroDivisionError):
+            await app(scope, receive, send)
+
+    return middleware
+
+
+crashing = WebSocketRouter(routes=[websocket("/crash")(crash)])
+crashing_in_fastapi = FastAPI()
+crashing_in_fastapi.add_api_websocket_route("/crash", endpoint(crash))
+
+
+@litestar_asgi("/ws", is_mount=True, copy_scope=True)
+async def crashing_in_litestar(scope: Any, receive: Any, send: Any) -> None:
+    await crashing(scope, receive, send)
+
+
+CRASHING: dict[str, tuple[Any, str]] = {
+    "Starlette": (Starlette(routes=[Mount("/ws", crashing)]), "/ws/crash"),
+    "FastAPI": (crashing_in_fastapi, "/crash"),
+    "Litestar": (Litestar([crashing_in_litestar]), "/ws/crash"),
+    "middleware": (swallowing(crashing), "/crash"),
+}
+
+
+@pytest.mark.parametrize(("app", "path"), CRASHING.values(), ids=CRASHING)
+async def test_a_crash_comes_out_whatever_the_app_around_makes_of_it(app: Any, path: str) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with connect(app, path) as peer:
+            await peer.send("hi")
+            await peer.expect_close(1011)
 
 
 @every_framework

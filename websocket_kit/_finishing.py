@@ -77,7 +77,7 @@ async def finish(ws: Channel, error: BaseException | None) -> Ending:
 
 async def _carry_out(ws: Channel, ending: Ending) -> None:
     if ws._owed:
-        await _send_owed(ws)
+        await ws._send_owed()
         return
     if ws._open:
         await ws._close(ending.code, ending.reason)
@@ -92,14 +92,6 @@ async def _turn_away(ws: Channel, rejection: Rejection, code: int) -> None:
     if ws._state is CONNECTING:
         # A plain close, and unlike a denial response no ERROR in uvicorn's log.
         await ws._refuse(rejection, code=code if rejection.is_plain else None)
-
-
-async def _send_owed(ws: Channel) -> None:
-    """Send what ends a connection, once its handshake was read; nothing, if the peer left first."""
-    with suppress(WebSocketHandshakeError):
-        with suppress(anyio.BusyResourceError):
-            await ws._receive_connect()
-        await ws._send_owed()
 
 
 # --------------------------------------------------------------------------------- for a drain
@@ -118,9 +110,12 @@ def drop(ws: Channel, code: int, reason: str, why: str) -> bool:
 
 
 async def hang_up(ws: Channel) -> None:
-    """Send a dropped connection its close, or its refusal."""
+    """Send a dropped connection its close, or its refusal; nothing, if its peer left first."""
     try:
-        await _send_owed(ws)
+        with suppress(WebSocketHandshakeError):
+            with suppress(anyio.BusyResourceError):
+                await ws._receive_connect()
+            await ws._send_owed()
     finally:
         ws._owed = None
         if ws._state is REJECTED:

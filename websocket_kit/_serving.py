@@ -27,10 +27,10 @@ from ._time_limit import asyncio_task
 from .connection import WebSocket
 from .errors import WebSocketMessageTooBig, WebSocketTimeoutError
 
-# Whom the testing kit has told of what is absorbed with a line in the log: what the peer caused,
-# and another connection's goodbye.
-absorbed_watcher: ContextVar[Callable[[BaseException], None] | None] = ContextVar(
-    "websocket_kit_absorbed_watcher", default=None
+# Whom the testing kit has told of what ended a handler, its own peer's goodbye aside: what is
+# raised may be swallowed further up, and what is absorbed with a line in the log is seen nowhere.
+failure_watcher: ContextVar[Callable[[BaseException, Ending], None] | None] = ContextVar(
+    "websocket_kit_failure_watcher", default=None
 )
 
 
@@ -154,17 +154,15 @@ async def absorb(ws: WebSocket[Any, Any], error: BaseException, name: str) -> bo
     only = root(error)
     anothers = is_goodbye(only) and _is_anothers(ws)
     ending = await finish(ws, error)
-    if ending.then in {"cancel", "raise"}:
-        return False
     if ending.then == "log":
         _log_ending(ws, name, only, ending)
     if anothers:
         _log_anothers(ws, name, ending)
-    if anothers or ending.then == "log":
-        watcher = absorbed_watcher.get()
+    if anothers or ending.then in {"log", "raise"}:
+        watcher = failure_watcher.get()
         if watcher is not None:
-            watcher(only)
-    return True
+            watcher(error if ending.then == "raise" else only, ending)
+    return ending.then not in {"cancel", "raise"}
 
 
 def _is_anothers(ws: WebSocket[Any, Any]) -> bool:

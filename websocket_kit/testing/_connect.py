@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Never
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 import anyio
 
-from websocket_kit._ending import is_goodbye
+from websocket_kit._ending import Ending
 from websocket_kit._handshake import check_subprotocols
 from websocket_kit._options import check_count, check_timeout
-from websocket_kit._serving import absorbed_watcher
+from websocket_kit._serving import failure_watcher
 from websocket_kit.closing import HeadersLike, encode_headers
 from websocket_kit.errors import shorten
 
@@ -133,9 +134,8 @@ def _make_scope(
     state: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     if not path.startswith("/"):
-        url = urlsplit(path)
-        meant = url._replace(scheme="", netloc="", fragment="").geturl() if url.netloc else path
-        msg = f"path {path!r} must begin with a slash: write {'/' + meant.lstrip('/')!r}"
+        meant = re.sub(r"^\w+://[^/]*/?", "", path)  # of a URL
+        msg = f"path {path!r} must begin with a slash: write {'/' + meant!r}"
         raise ValueError(msg)
     before, _, query = path.partition("?")
     raw_path = quote(before, safe=_SAFE)
@@ -190,7 +190,7 @@ class _Connection(AbstractAsyncContextManager[Peer]):
         self._buffer = buffer
         self._strict = strict
         self._problems: list[str] = []
-        self._anothers: BaseException | None = None
+        self._failure: BaseException | None = None
 
     def __enter__(self) -> Never:
         """Refuse: only ``async with`` can wait."""
@@ -207,9 +207,9 @@ class _Connection(AbstractAsyncContextManager[Peer]):
         server.held = True
         app = self._app
         # The app's task alone is to have this.
-        outside = absorbed_watcher.set(self._note_absorbed)
+        outside = failure_watcher.set(self._note_failure)
         running = self._running = Running(lambda: app(server.scope, server.receive, server.send))
-        absorbed_watcher.reset(outside)
+        failure_watcher.reset(outside)
         running.on_end(self._finish)
         peer = self._peer = Peer(server, running, self._timeout, strict=self._strict)
         try:
@@ -257,16 +257,18 @@ class _Connection(AbstractAsyncContextManager[Peer]):
         """Note that the handler has ended, and what of."""
         running, server = self._running, self._server
         server.finish(crashed=running.error is not None)
-        if running.error is None and self._anothers is not None:
-            self._anothers.add_note(_ANOTHERS)
-            running.error = self._anothers
+        if self._failure is not None and isinstance(running.error, IllegalEventError | None):
+            running.error = self._failure
 
-    def _note_absorbed(self, error: BaseException) -> None:
-        """Keep what the library absorbs, though a test should know of it."""
-        if not is_goodbye(error):
+    def _note_failure(self, error: BaseException, ending: Ending) -> None:
+        """Keep what the library absorbs or others may swallow, though a test should know of it."""
+        if ending.then == "log":
             self._running.absorbed = error
+        elif ending.then == "raise":
+            self._failure = error
         elif not self._server.has_left:
-            self._anothers = error
+            error.add_note(_ANOTHERS)
+            self._failure = error
 
     async def _see_out(self, timeout: float | None) -> None:
         """Close if that is still to do, see the handler to its end, and note what is left."""

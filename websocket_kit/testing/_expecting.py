@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import operator
 import re
 from collections.abc import Callable
 from enum import Enum
-from itertools import takewhile
+from itertools import takewhile, zip_longest
 from types import UnionType
 from typing import Any, NewType, TypeAlias, cast, get_origin
+
+from pydantic_core import from_json
 
 from websocket_kit._casting import caster
 from websocket_kit._encoding import comparable, encode
@@ -42,9 +45,56 @@ def make_check(expected: Any) -> tuple[str, Check]:
 
 
 def difference(expected: Any, message: str | bytes) -> str:
-    """Where two texts differ, if a failure that shows their beginnings doesn't show that."""
-    if type(expected) is not type(message):
+    """Where two differ, if a failure that shows their beginnings doesn't show that."""
+    if type(expected) is type(message):
+        return _difference_of_texts(expected, message)
+    if max(len(repr(expected)), len(message)) <= ALIKE:
         return ""
+    try:
+        wanted, came = from_json(encode(expected)), from_json(message)
+    except (TypeError, ValueError):  # it holds what only compares equal, say, or this is no JSON
+        return ""
+    # What is alike for Python, 1 and true, is worth telling where nothing else is.
+    for tell in (operator.eq, _is_identical):
+        found = _find_difference("$", wanted, came, tell)
+        if found:
+            return f" (different at {found})"
+    return ""
+
+
+def _is_identical(one: object, other: object) -> bool:
+    return repr(one) == repr(other)
+
+
+def _find_difference(path: str, wanted: Any, came: Any, is_same: Callable[[Any, Any], Any]) -> str:
+    """The first place where two of what JSON can hold differ, and how; empty if nowhere."""
+    kinds: set[type] = {type(wanted), type(came)}
+    parts: list[tuple[str, Any, Any]]
+    if kinds == {dict}:
+        keys = dict.fromkeys([*wanted, *came])
+        names = {key: f".{key}" if key.isidentifier() else f"[{key!r}]" for key in keys}
+        parts = [
+            (path + names[key], wanted.get(key, _ABSENT), came.get(key, _ABSENT)) for key in keys
+        ]
+    elif kinds == {list}:
+        both = enumerate(zip_longest(wanted, came, fillvalue=_ABSENT))
+        parts = [(f"{path}[{index}]", *pair) for index, pair in both]
+    elif is_same(wanted, came):
+        return ""
+    else:
+        return f"{path}: {shorten(wanted)} expected, {shorten(came)} received"
+    return next(filter(None, (_find_difference(*part, is_same) for part in parts)), "")
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+_ABSENT = _Absent()
+
+
+def _difference_of_texts(expected: Any, message: Any) -> str:
     pairs = zip(expected, message, strict=False)
     alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
     if alike < ALIKE:

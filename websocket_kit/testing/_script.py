@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from websocket_kit.closing import CloseCode, is_sendable_code
 
@@ -109,6 +109,15 @@ def same(expected: str, message: str | bytes) -> bool:
         return _canonical(expected) == _canonical(message)
     except ValueError:
         return False
+
+
+def as_json(text: str) -> Any:
+    """What a line holds if it is JSON of more than one value, else the line."""
+    try:
+        value: Any = json.loads(text)
+    except ValueError:
+        return text
+    return value if type(value) in {dict, list} else text
 
 
 def _canonical(text: str) -> str:

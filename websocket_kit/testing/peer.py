@@ -29,7 +29,7 @@ from websocket_kit.errors import (
 
 from ._expecting import difference, make_check
 from ._running import Running, calm_down, summary
-from ._script import Step, parse_script, same
+from ._script import Step, as_json, parse_script, same
 from ._server import IllegalEventError, PeerGoneError, Rejection, Server, payload
 from .failures import ExpectationFailed, HandlerClosed, LeftOver, WaitTimeout
 from .transcript import Transcript
@@ -537,7 +537,7 @@ class Peer:
             message = await self._receive(UNSET, shorten(text), text)
             if not same(text, message):
                 what = f"expected {shorten(text)}, received {shorten(message)}"
-                what += difference(text, message)
+                what += difference(as_json(text), message)
                 raise self._failure(what, text, message)
 
     # --------------------------------------------------------------------------------------- waits
