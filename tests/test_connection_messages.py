@@ -664,6 +664,13 @@ async def test_answer_sends_what_the_function_makes_of_each_message(
         await peer.expect_nothing()
 
 
+async def test_answer_takes_a_function_only() -> None:
+    async with Server("hi").websocket() as ws:
+        with pytest.raises(TypeError, match=r"answer\(\) takes a function that makes"):
+            await ws.answer(cast("Any", "hi"))
+        assert await ws.receive() == "hi"
+
+
 async def test_answer_returns_when_the_peer_leaves_while_it_answers() -> None:
     ends: list[CloseInfo | None] = []
 

@@ -797,6 +797,12 @@ async def test_wrap_hands_all_http_to_the_other_app(path: str, lifespan: Any) ->
     assert (response.status_code, response.text) == (200, path)
 
 
+def test_wrap_takes_what_can_be_called_only() -> None:
+    app: Any = None
+    with pytest.raises(TypeError, match=r"wrap\(\) takes an ASGI app, not None"):
+        WebSocketRouter().wrap(app)
+
+
 async def test_wrap_hands_unknown_websocket_paths_to_the_other_app() -> None:
     app = WebSocketRouter([where]).wrap(other_app)
     async with connect(app, "/chat", subprotocols=["other"]) as peer:

@@ -80,6 +80,20 @@ def passed_on(handler: Callable[..., Awaitable[None]]) -> Callable[..., Awaitabl
     return wrapped
 
 
+async def greet_unannotated_in_starlette(socket, name):  # type: ignore[no-untyped-def]  # pyright: ignore[reportMissingParameterType, reportUnknownParameterType]  # noqa: ANN001, ANN201
+    await greet_in_starlette(socket, name)  # pyright: ignore[reportUnknownArgumentType]
+
+
+async def test_an_endpoint_of_starlettes_that_does_not_say_so_is_told_to() -> None:
+    with pytest.raises(AttributeError) as caught:
+        async with connect(greet_unannotated_in_starlette, name="Ada"):
+            pass
+    assert caught.value.__notes__[0] == (
+        "connect() took it for a handler of websocket_kit's; annotate its first parameter as"
+        " starlette.websockets.WebSocket if it is an endpoint of Starlette's"
+    )
+
+
 class Greeter:
     async def method(self, ws: WebSocket, name: str, greeting: str = "Hello") -> None:
         await greet(ws, name, greeting)

@@ -533,7 +533,11 @@ class WebSocket(Channel, Generic[Received, Sent]):
             WebSocketHandshakeError: The connection is not open yet, or ``function`` closed it
                 and still returned an answer.
             anyio.BusyResourceError: Another task is receiving.
+            TypeError: It can't be called.
         """
+        if not callable(function):
+            msg = f"answer() takes a function that makes answers, not {function!r}"
+            raise TypeError(msg)
         # The short ways of receive and send are written out here: a coroutine for each message and
         # one for each answer make an echo cost half as much again.
         call: Callable[[Any], Any] = function

@@ -376,7 +376,13 @@ class WebSocketRouter:
 
         Args:
             app: Any ASGI app: Quart's, Django's, a bare function.
+
+        Raises:
+            TypeError: It can't be called.
         """
+        if not callable(app):
+            msg = f"wrap() takes an ASGI app, not {app!r}"
+            raise TypeError(msg)
 
         async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
             route = _find(self._matcher, scope)

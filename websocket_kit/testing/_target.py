@@ -133,12 +133,20 @@ def _call_handler(
         try:
             await handler(ws, **given)
         except BaseException as error:
+            if isinstance(error, AttributeError) and error.obj is ws:
+                error.add_note(_NOT_STARLETTES)
             # As on a route. Not so a handler that just returns: the close that only the router
             # would send is missing where there is no router.
             if not await absorb(ws, error, name):
                 raise
 
     return call
+
+
+_NOT_STARLETTES = (
+    "connect() took it for a handler of websocket_kit's; annotate its first parameter as"
+    " starlette.websockets.WebSocket if it is an endpoint of Starlette's"
+)
 
 
 class _NoPathParams(dict[str, Any]):
