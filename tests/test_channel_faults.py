@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -110,6 +111,9 @@ async def fail_to_send_each(ws: WebSocket) -> None:
         await ws.send_each(fail())
 
 
+contextlibs = pytest.mark.skipif(
+    sys.version_info >= (3, 12), reason="there asynccontextmanager's own frame is in a cycle"
+)
 BIG = {"type": "websocket.receive", "text": "x" * 9}
 GOODBYE = {"type": "websocket.disconnect", "code": 1000}
 
@@ -125,11 +129,11 @@ GOODBYE = {"type": "websocket.disconnect", "code": 1000}
         (hear_a_goodbye, GOODBYE),
         (meet_a_goodbye, None),
         (cancel_a_send, None),
-        (hear_a_goodbye_in_a_task_group, GOODBYE),
-        (hear_a_goodbye_in_a_task_group, OSError),
-        (meet_a_goodbye_in_a_task_group, None),
-        (fail_in_a_task_group, None),
-        (fail_to_send_each, None),
+        pytest.param(hear_a_goodbye_in_a_task_group, GOODBYE, marks=contextlibs),
+        pytest.param(hear_a_goodbye_in_a_task_group, OSError, marks=contextlibs),
+        pytest.param(meet_a_goodbye_in_a_task_group, None, marks=contextlibs),
+        pytest.param(fail_in_a_task_group, None, marks=contextlibs),
+        pytest.param(fail_to_send_each, None, marks=contextlibs),
     ],
 )
 async def test_an_error_that_was_handled_keeps_no_connection_and_no_message_alive(

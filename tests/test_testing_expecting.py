@@ -24,6 +24,13 @@ pytestmark = pytest.mark.anyio
 NAMES = [f"user{number}" for number in range(30)]
 
 
+@dataclass(eq=False)
+class Unequal:
+    """Never equal to another."""
+
+    names: list[str]
+
+
 class Point(BaseModel):
     x: int
 
@@ -234,8 +241,9 @@ async def test_an_async_function_is_refused() -> None:
             {"names": NAMES},
             ["(different at $.one: nothing expected, 1 received)"],
         ),
-        # Nothing to tell: it is short, or what is expected is no JSON itself.
+        # Nothing to tell: it is short, or the same as JSON, or no JSON itself.
         ({"a": 1}, {"a": 2}, []),
+        (Unequal(NAMES), Unequal(NAMES), []),
         ({"names": NAMES, "one": 1}, {"names": NAMES, "one": 2, "other": ANY}, []),
         ("a" * 79 + "b", "a" * 79 + "c", []),
         ("a" * 99, b"a" * 98, []),

@@ -235,6 +235,13 @@ async def test_anything_else_is_different(line: str, message: str | bytes) -> No
             await peer.play(f"< {line}")
 
 
+async def test_a_long_line_of_json_is_told_apart_by_where_it_differs() -> None:
+    async with connect(say, message='{"words": "' + "a" * 99 + '", "is": true}') as peer:
+        with pytest.raises(ExpectationFailed) as caught:
+            await peer.play('< {"is": 1, "words": "' + "a" * 99 + '"}')
+    assert "(different at $.is: 1 expected, True received)" in str(caught.value)
+
+
 async def test_a_long_line_is_told_from_one_that_begins_alike() -> None:
     async with connect(say, message="a" * 99 + "b") as peer:
         with pytest.raises(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import operator
 import re
 from collections.abc import Callable
@@ -10,8 +11,6 @@ from enum import Enum
 from itertools import takewhile, zip_longest
 from types import UnionType
 from typing import Any, NewType, TypeAlias, cast, get_origin
-
-from pydantic_core import from_json
 
 from websocket_kit._casting import caster
 from websocket_kit._encoding import comparable, encode
@@ -51,15 +50,14 @@ def difference(expected: Any, message: str | bytes) -> str:
     if max(len(repr(expected)), len(message)) <= ALIKE:
         return ""
     try:
-        wanted, came = from_json(encode(expected)), from_json(message)
-    except (TypeError, ValueError):  # it holds what only compares equal, say, or this is no JSON
-        return ""
-    # What is alike for Python, 1 and true, is worth telling where nothing else is.
-    for tell in (operator.eq, _is_identical):
-        found = _find_difference("$", wanted, came, tell)
-        if found:
-            return f" (different at {found})"
-    return ""
+        wanted, came = json.loads(encode(expected)), json.loads(message)
+        # What is alike for Python, 1 and true, is worth telling where nothing else is.
+        found = _find_difference("$", wanted, came, operator.eq) or _find_difference(
+            "$", wanted, came, _is_identical
+        )
+    except (TypeError, ValueError, RecursionError):
+        return ""  # it holds what only compares equal, say, or is too deep
+    return f" (different at {found})" if found else ""
 
 
 def _is_identical(one: object, other: object) -> bool:
