@@ -375,6 +375,28 @@ async def test_after_the_peer_left_later_calls_answer_from_memory() -> None:
     assert server.tried == [accept()]
 
 
+async def test_what_comes_when_a_send_has_met_the_goodbye_is_the_last() -> None:
+    server = Server()
+    ws = server.websocket()
+    await ws.accept()
+    server.fails["websocket.send"] = OSError("gone")
+    received: list[str] = []
+
+    async def receive() -> None:
+        received.append(await ws.receive())
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(receive)
+        await wait_all_tasks_blocked()
+        with pytest.raises(WebSocketDisconnectError):
+            await ws.send("hi")
+        server.push("last")
+    assert received == ["last"]
+    with pytest.raises(WebSocketDisconnectError):
+        await ws.receive()
+    assert server.receives == 2  # the handshake, and the one that was waiting
+
+
 @pytest.mark.parametrize("late", ["late", {"type": "websocket.disconnect", "code": 1000}])
 async def test_what_comes_after_our_own_close_is_no_message_and_no_disconnect(late: Any) -> None:
     server = Server()

@@ -111,6 +111,8 @@ class Channel:
         _cast: Cast | None
         _encode: Encode
         _settings: Settings
+        # A text of so many is below the limit, however it is encoded; -1 where it isn't open, so
+        # that the short way of a receive needs one look for both.
         _few_characters: int
         _state: State
         _open: bool  # whether _state is OPEN: a bool costs less to look at
@@ -389,6 +391,7 @@ class Channel:
     def _move_to(self, state: State) -> None:
         self._state = state
         self._open = state is OPEN
+        self._few_characters = self._settings.few_characters if self._open else -1
         plain = self._open and self._settings.send_timeout is None
         self._send_now = self._asgi_send if plain else None
         self._receive_now = None
@@ -570,6 +573,8 @@ class Channel:
         if self._is_closed():  # by another task, meanwhile
             self._rest()
             raise self._illegal(RECEIVE)
+        if not self._open:  # a send has found out meanwhile that the peer is gone
+            self._rest()
         if event["type"] == "websocket.disconnect":
             raise self._left(event, RECEIVE)
         if event["type"] == TOO_BIG:
@@ -658,7 +663,6 @@ def set_up(
     ws._settings = settings
     if settings.messages_per_second is not None:
         _buckets[ws] = Bucket(settings.messages_per_second)
-    ws._few_characters = settings.few_characters
     ws._receiving = False
     ws._move_to(CONNECTING)
     ws._connect_received = False
