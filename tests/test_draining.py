@@ -776,26 +776,6 @@ async def test_a_close_that_is_under_way_is_no_handler_that_goes_on(
     assert caplog.messages == []
 
 
-async def test_a_group_of_the_end_and_a_cancellation_is_absorbed() -> None:
-    async def clean_up_slowly() -> None:
-        try:
-            await sleep_forever()
-        finally:
-            with anyio.CancelScope(shield=True):
-                await sleep(1)
-
-    async def handler(ws: WebSocket) -> None:
-        async with ws, anyio.create_task_group() as tasks:
-            tasks.start_soon(clean_up_slowly)
-            await sleep(0.1)
-            await ws.send("tick")
-
-    async with house(handler) as rooms:
-        server = await rooms.connect()
-        await rooms.app.close_all(grace=0.5)
-    assert server in rooms.ended
-
-
 async def test_the_refusal_of_a_bad_input_is_not_cancelled() -> None:
     app = WebSocketRouter()
 

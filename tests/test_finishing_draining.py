@@ -13,8 +13,10 @@ from starlette.websockets import WebSocket as StarletteWebSocket
 from tests.asgi import Server, accept, close, denial
 from websocket_kit import (
     CloseInfo,
+    WebSocket,
     WebSocketDisconnectError,
     WebSocketHandshakeError,
+    WebSocketRoute,
     wrap,
 )
 from websocket_kit._draining import Connections
@@ -23,6 +25,7 @@ from websocket_kit._finishing import (
     drop,
     free_receiver,
     hang_up,
+    has_handler,
     is_own,
     refuse,
 )
@@ -97,6 +100,20 @@ async def test_a_handshake_whose_peer_has_left_is_sent_nothing() -> None:
     await hang_up(ws)
     assert server.tried == []
     assert ws.close_info == CloseInfo(None, "", "server")
+
+
+async def test_it_is_known_whether_a_handler_runs() -> None:
+    seen: list[bool] = []
+
+    async def handler(ws: WebSocket) -> None:
+        seen.append(has_handler(ws))
+        connections.append(ws)
+
+    connections: list[WebSocket] = []
+    await WebSocketRoute("/", handler)(*Server().asgi)
+    seen.append(has_handler(connections[0]))
+    assert seen == [True, False]
+    assert not has_handler(Server().websocket())
 
 
 async def test_one_that_is_over_is_not_dropped() -> None:

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 import anyio
 import pytest
-from anyio import current_time, sleep_forever
+from anyio import current_time, sleep, sleep_forever
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.routing import WebSocketRoute as StarletteRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocketDisconnect
 
-from tests.asgi import Event, Server, accept
+from tests.asgi import Event, Server, accept, close
 from websocket_kit import (
     WebSocket,
     WebSocketCastError,
@@ -922,6 +922,31 @@ async def test_a_handler_that_is_sent_home_is_waited_for_until_its_peer_knows() 
         tasks.start_soon(rooms.close_all)
         await peer.expect_close(1012)
     assert rooms.connections == frozenset()
+
+
+async def test_a_group_of_the_end_and_the_cancellation_that_follows_is_absorbed() -> None:
+    async def clean_up_slowly() -> None:
+        try:
+            await sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await sleep(1)
+
+    app = WebSocketRouter()
+
+    @app.websocket("/")
+    async def handler(ws: WebSocket) -> None:
+        async with ws, anyio.create_task_group() as tasks:
+            tasks.start_soon(clean_up_slowly)
+            await sleep(0.1)
+            await ws.send("tick")
+
+    server = Server()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(app, *server.asgi)
+        await calm_down()
+        await app.close_all(grace=0.5)
+    assert server.sent == [accept(), close(1012)]
 
 
 async def test_a_handler_that_cannot_be_called_is_not_and_its_peer_is_refused() -> None:
