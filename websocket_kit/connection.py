@@ -361,15 +361,15 @@ class WebSocket(Channel, Generic[Received, Sent]):
 
         If cancelled, no message is lost.
         """
+        # From here on tp is what casts to it: each name more in this frame costs 2 % of an echo.
         # Looking a caster up costs more than all the rest; str needs none, and what was looked up
         # before is found without a call: 2 % of a dict's echo.
         if tp is ...:
-            cast_message = self._cast
+            tp = self._cast
         elif tp is str:
-            cast_message = None
+            tp = None
         else:
-            kept = _KEPT_CASTS.get(id(tp))
-            cast_message = _casting.caster(tp) if kept is None else kept[0]
+            tp = (_KEPT_CASTS.get(id(tp)) or [_casting.caster(tp)])[0]
         receive = self._receive_now
         if receive is None or timeout is not ...:
             event = await self._receive_slowly(timeout)
@@ -382,9 +382,9 @@ class WebSocket(Channel, Generic[Received, Sent]):
             self._receive_now = receive
             text = event.get("text")
             if text is not None and len(text) <= self._few_characters:
-                return text if cast_message is None else cast_message(text)
+                return text if tp is None else tp(text)
             # Where another task has closed meanwhile, no text is so short: _message sees to that.
-        return (cast_message or _READ_TEXT)(self._message(event))
+        return (tp or _READ_TEXT)(self._message(event))
 
     # ------------------------------------------------------------------------ conversations
 

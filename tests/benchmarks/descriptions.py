@@ -138,6 +138,18 @@ DESCRIPTIONS: dict[str, Description] = {
         "pydantic's TypeAdapter.",
         "Part of every start of a worker, a command or a test run.",
     ),
+    "text-parts": Description(
+        "What our share of a text's echo is spent on",
+        "µs a message",
+        _MICROSECONDS,
+        "The same handler on our socket, each time with something left out: all that `receive` "
+        "does but await the server's, all that `send` does, and both.",
+        "To be awaited twice, the last row, is most of what we add, and two methods can't do "
+        "without. The rest is, for `receive`: to take a type and a timeout, to let one task "
+        "receive at a time, and to bound what a message weighs; for `send`: to see whether it is "
+        "open, and that the text is one that UTF-8 can carry; for both, to turn whatever a server "
+        "raises into one error. `answer` owns the loop, and does without the two coroutines.",
+    ),
     "dict-parts": Description(
         "What our share of a dict's echo is spent on",
         "µs a message",

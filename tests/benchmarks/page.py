@@ -42,8 +42,9 @@ Run it on your machine, with your Python; `--help` tells more.
 ## How to read the tables
 
 A figure is a **ratio** of CPU times: how many times the baseline, which is the first row. Under 1
-is faster than it. Ratios travel well from machine to machine; the last column, in microseconds, is
-this machine's, and only says how much is at stake.
+is faster than it. Ratios travel better than times do, though not all the way: from one processor to
+another some were seen to change by a seventh (for `receive` and `send` in memory 1.86 and 2.1). The
+last column, in microseconds, is this machine's, and only says how much is at stake.
 
 All candidates of a table are measured in one process, in rounds. Each round measures every one of
 them for some milliseconds, in another order, with the garbage collector off, and divides by what

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from types import FunctionType
 from typing import Any
 
 from pydantic_core import from_json
@@ -19,6 +20,7 @@ from tests.benchmarks.libraries import fastapi, raw, websocket_kit
 from tests.benchmarks.measuring import Candidate
 from tests.benchmarks.messages import EVENT, Event
 from websocket_kit import WebSocket, WebSocketRouter
+from websocket_kit._lifecycle import RECEIVE
 
 READ: dict[Job, Callable[[str], Any]] = {
     "dict": from_json,
@@ -53,6 +55,62 @@ def _ours(job: Job, **instead: Callable[[Any], Any]) -> App:
     router = WebSocketRouter()
     router.websocket("/echo")(echo)
     return router
+
+
+async def _receive(self: Any) -> str:
+    event = await self._asgi_receive()
+    if event["type"] == "websocket.disconnect":
+        raise self._left(event, RECEIVE)
+    text: str = event["text"]
+    return text
+
+
+async def _send(self: Any, message: str) -> None:
+    await self._asgi_send({"type": "websocket.send", "text": message})
+
+
+def _with(**methods: Any) -> type[WebSocket]:
+    """A class like ours with these methods.
+
+    Each has code of its own: CPython makes code fast for one class, and slow for two that share it.
+    """
+    own = {
+        name: FunctionType(method.__code__.replace(), method.__globals__, name, method.__defaults__)
+        for name, method in methods.items()
+    }
+    return type("Variant", (WebSocket,), {"__slots__": (), **own})
+
+
+def _of_class(kind: type[WebSocket]) -> App:
+    async def echo(ws: WebSocket) -> None:
+        async with ws:
+            ws.__class__ = kind
+            while True:
+                await ws.send(await ws.receive())
+
+    router = WebSocketRouter()
+    router.websocket("/echo")(echo)
+    return router
+
+
+def _text() -> AbstractContextManager[list[Candidate]]:
+    baseline, make = raw.BASELINES["text"]
+    ours: Any = WebSocket
+    return echoing(
+        {
+            baseline: make(),
+            CONTROL.format(baseline): make(),
+            "websocket_kit": _of_class(_with(receive=ours.receive, send=ours.send)),
+            "websocket_kit, a receive that only awaits": _of_class(
+                _with(receive=_receive, send=ours.send)
+            ),
+            "websocket_kit, a send that only awaits": _of_class(
+                _with(receive=ours.receive, send=_send)
+            ),
+            "websocket_kit, both": _of_class(_with(receive=_receive, send=_send)),
+        },
+        MESSAGES["text"],
+    )
 
 
 def _message(job: Job) -> Callable[[], AbstractContextManager[list[Candidate]]]:
@@ -102,6 +160,7 @@ def _inputs() -> AbstractContextManager[list[Candidate]]:
 
 
 CASES = [
+    Case("text-parts", _text),
     Case("dict-parts", _message("dict")),
     Case("union-parts", _message("union")),
     Case("inputs-parts", _inputs),
