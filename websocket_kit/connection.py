@@ -569,15 +569,17 @@ class WebSocket(Channel, Generic[Received, Sent]):
                         raise
                     return
             reply: Any = call(message)
-            if type(reply) is not str:
+            if type(reply) is str:
+                send = self._send_now
+            else:
                 # Asking isawaitable() costs a raw echo.
                 if type(reply) is _COROUTINE or isawaitable(reply):
                     reply = await reply
                 if reply is None:
                     continue
-            send = self._send_now
+                send = self._send_now if type(reply) is str else None
             try:
-                if send is not None and type(reply) is str and reply.isascii():
+                if send is not None and reply.isascii():
                     try:
                         await send({"type": "websocket.send", "text": reply})
                     except BaseException as error:  # noqa: BLE001 - servers raise what they like
