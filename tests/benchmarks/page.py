@@ -43,8 +43,9 @@ Run it on your machine, with your Python; `--help` tells more.
 
 A figure is a **ratio** of CPU times: how many times the baseline, which is the first row. Under 1
 is faster than it. Ratios travel better than times do, though not all the way: from one processor to
-another some were seen to change by a seventh (for `receive` and `send` in memory 1.86 and 2.1). The
-last column, in microseconds, is this machine's, and only says how much is at stake.
+another some were seen to change by a seventh, and from one run to the next on the same machine by a
+twelfth (`receive` and `send` in memory: 1.98 to 2.15 in five runs). The last column, in
+microseconds, is this machine's, and only says how much is at stake.
 
 All candidates of a table are measured in one process, in rounds. Each round measures every one of
 them for some milliseconds, in another order, with the garbage collector off, and divides by what
