@@ -821,8 +821,9 @@ async def test_wrap_refuses_a_websocket_that_the_other_app_does_not_speak(
     assert "the wrapped app raised ValueError at it" in caplog.messages[0]
 
 
-# What Django, Starlette's Router and a2wsgi say of a scope that they don't know.
-@pytest.mark.parametrize("error", [ValueError, AssertionError, NotImplementedError])
+@pytest.mark.parametrize(  # what Django, Starlette's Router and a2wsgi say of an unknown scope
+    "error", [ValueError, AssertionError, NotImplementedError]
+)
 async def test_wrap_knows_each_way_to_say_that_a_protocol_is_unknown(error: Any) -> None:
     async def other(scope: Any, receive: Any, send: Any) -> None:
         raise error
