@@ -196,6 +196,12 @@ class Server(Watched):
         """The events that the app sent and the server took."""
         return [record.event for record in self.transcript if record.direction == "<"]
 
+    def forget(self) -> None:
+        """Keep nothing of what was said, nor of what was raised, whose traceback keeps more."""
+        self.transcript.clear()
+        self.tried.clear()
+        self.fails.clear()
+
     @property
     def asgi(self) -> tuple[Event, Any, Any]:
         """What an app is called with."""
@@ -229,7 +235,8 @@ class Server(Watched):
         self.receives += 1
         event = await super().receive()
         if event["type"] == "raise":
-            raise event["error"]
+            # Taken out, or its traceback and this frame would keep each other.
+            raise event.pop("error")  # noqa: EM101 - a key
         return event
 
     async def send(self, event: Event) -> None:

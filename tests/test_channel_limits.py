@@ -5,13 +5,13 @@ from __future__ import annotations
 import weakref
 from collections.abc import Awaitable, Callable
 from math import inf, nan
-from typing import Any, cast
+from typing import Any
 
 import anyio
 import pytest
-from anyio import current_time, sleep_forever, wait_all_tasks_blocked
+from anyio import current_time, wait_all_tasks_blocked
 
-from tests.asgi import Call, Event, Server
+from tests.asgi import Call, Server
 from websocket_kit import (
     WebSocket,
     WebSocketMessageTooBig,
@@ -71,22 +71,15 @@ async def test_a_message_that_is_too_big_is_not_kept_until_it_is_asked_for() -> 
     class Text(str):  # noqa: SLOT000 - one that can be referred to weakly
         pass
 
-    def big() -> Event:
+    server = Server()
+    alive: list[weakref.ref[Text]] = []
+    for _ in range(2):
         text = Text("x" * 9)
         alive.append(weakref.ref(text))
-        return {"type": "websocket.receive", "text": text}
-
-    alive: list[weakref.ref[Text]] = []
-    events = iter([lambda: {"type": "websocket.connect"}, big, big])
-
-    async def receive() -> Event:
-        make = next(events, None)
-        if make is None:
-            await sleep_forever()
-        return cast("Event", make and make())
-
-    server = Server()
-    ws = WebSocket(server.scope, receive, server.send, max_message_bytes=8)
+        server.push({"type": "websocket.receive", "text": text})
+        del text
+    server.forget()
+    ws = server.websocket(max_message_bytes=8)
     await ws.accept()
     async with ws.task_group() as tasks:
         await wait_all_tasks_blocked()

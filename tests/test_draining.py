@@ -74,9 +74,13 @@ class House:
 
 @asynccontextmanager
 async def house(handler: Handler, **options: Any) -> AsyncGenerator[House]:
+    is_whole = False
     async with anyio.create_task_group() as tasks:
         yield House(handler, tasks, **options)
+        is_whole = True
         tasks.cancel_scope.cancel()
+    # A cancellation that gets out of the app ends the test's own body, without a word.
+    assert is_whole
 
 
 async def receive_all(ws: WebSocket) -> None:
@@ -675,20 +679,38 @@ async def test_an_app_that_ends_waits_for_its_close_to_go_out() -> None:
 RESPONSE = "websocket.http.response.start"
 
 
+def stuck_with(kind: str, make: type[Server] = Server) -> Server:
+    """A server that takes no event of this kind before it is freed."""
+    server = make()
+    server.stuck.add(kind)
+    return server
+
+
+async def free_during_a_drain(
+    rooms: House, server: Server, seconds: float, grace: float = 5.0
+) -> None:
+    """Close all, the server among them, which is freed so long after that began."""
+    await rooms.connect(server)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(rooms.app.close_all, 1012, "", grace)
+        await sleep(seconds)
+        server.freed.set()
+
+
+async def close_at_once(ws: WebSocket) -> None:
+    await ws.accept()
+    raise WebSocketClose(4001)
+
+
 async def test_a_rejection_under_way_is_its_handlers_own(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "websocket_kit")
 
     async def handler(ws: WebSocket) -> None:
         await ws.reject(401)
 
-    server = Server()
-    server.stuck.add(RESPONSE)
+    server = stuck_with(RESPONSE)
     async with house(handler) as rooms:
-        await rooms.connect(server)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(rooms.app.close_all)
-            await sleep(0.5)
-            server.freed.set()
+        await free_during_a_drain(rooms, server, 0.5)
     assert server.sent == denial(401)
     assert caplog.messages == [
         "closing 1 connections with code 1012",
@@ -718,14 +740,9 @@ async def test_a_refusal_under_way_is_whole_though_the_handler_ends() -> None:
         await sleep(1)
         await ws.accept()
 
-    server = Server()
-    server.stuck.add(RESPONSE)
+    server = stuck_with(RESPONSE)
     async with house(handler) as rooms:
-        await rooms.connect(server)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(rooms.app.close_all)
-            await sleep(1.5)
-            server.freed.set()
+        await free_during_a_drain(rooms, server, 1.5)
     assert server.sent == denial(503)
 
 
@@ -745,18 +762,9 @@ async def test_who_asks_to_connect_as_it_begins_is_answered() -> None:
 
 
 async def test_the_close_of_a_handler_that_has_ended_is_not_cancelled() -> None:
-    async def handler(ws: WebSocket) -> None:
-        await ws.accept()
-        raise WebSocketClose(4001)
-
-    server = WakingServer()
-    server.stuck.add("websocket.close")
-    async with house(handler) as rooms:
-        await rooms.connect(server)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(rooms.app.close_all, 1012, "", 0)
-            await sleep(0.5)
-            server.freed.set()
+    server = stuck_with("websocket.close", WakingServer)
+    async with house(close_at_once) as rooms:
+        await free_during_a_drain(rooms, server, 0.5, grace=0)
     assert server.sent == [accept(), close(4001)]
     assert server in rooms.ended
 
@@ -764,13 +772,8 @@ async def test_the_close_of_a_handler_that_has_ended_is_not_cancelled() -> None:
 async def test_a_close_that_is_under_way_is_no_handler_that_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def handler(ws: WebSocket) -> None:
-        await ws.accept()
-        raise WebSocketClose(4001)
-
-    server = Server()
-    server.stuck.add("websocket.close")
-    async with house(handler) as rooms:
+    server = stuck_with("websocket.close")
+    async with house(close_at_once) as rooms:
         await rooms.connect(server)
         await rooms.app.close_all(grace=0)
     assert caplog.messages == []
@@ -783,8 +786,7 @@ async def test_the_refusal_of_a_bad_input_is_not_cancelled() -> None:
     async def handler(ws: WebSocket, size: int) -> None:
         """Never called."""
 
-    server = Server()
-    server.stuck.add(RESPONSE)
+    server = stuck_with(RESPONSE)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(app, *server.asgi)
         await calm_down()
@@ -802,8 +804,7 @@ async def hear_the_end(ws: WebSocket) -> None:
 
 
 async def test_a_handler_that_ended_while_its_peer_takes_no_close_makes_room() -> None:
-    server = Server()
-    server.stuck.add("websocket.close")
+    server = stuck_with("websocket.close")
     async with house(hear_the_end, max_connections=1) as rooms:
         await rooms.connect(server)
         await rooms.app.close_all(grace=1.5)
@@ -814,8 +815,7 @@ async def test_a_handler_that_ended_while_its_peer_takes_no_close_makes_room() -
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"], indirect=True)  # trio has no such cancel
 async def test_one_whose_server_cancels_it_as_it_waits_for_its_close_is_gone() -> None:
-    server = Server()
-    server.stuck.add("websocket.close")
+    server = stuck_with("websocket.close")
     async with house(hear_the_end, max_connections=1) as rooms:
         task = asyncio.create_task(rooms.app(*server.asgi))
         await calm_down()
@@ -831,8 +831,7 @@ async def test_one_whose_server_cancels_it_as_it_waits_for_its_close_is_gone() -
 
 
 async def test_one_that_is_cancelled_as_its_close_is_under_way_waits_for_that() -> None:
-    server = Server()
-    server.stuck.add("websocket.close")
+    server = stuck_with("websocket.close")
     seen: list[bool] = []
     async with house(hear_the_end) as rooms, anyio.create_task_group() as tasks:
         scope = anyio.CancelScope()

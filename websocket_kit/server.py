@@ -81,8 +81,9 @@ def run(
         "timeout_graceful_shutdown": GRACEFUL_SHUTDOWN_TIMEOUT,
         **uvicorn_options,
     }
-    for name in options.keys() - inspect.signature(uvicorn.Config).parameters.keys():
-        msg = f"run() has no option {name!r}, nor has uvicorn.Config"
+    unknown = options.keys() - inspect.signature(uvicorn.Config).parameters.keys()
+    if unknown:
+        msg = f"run() has no option {min(unknown)!r}, nor has uvicorn.Config"
         raise TypeError(msg)
     server = _make_server(uvicorn.Config(app, host=host, port=port, **options), scheme, drain)
     try:
