@@ -241,6 +241,11 @@ async def test_an_async_function_is_refused() -> None:
             {"names": NAMES},
             ["(different at $.one: nothing expected, 1 received)"],
         ),
+        (
+            {"k" * 300: 1},
+            {"k" * 300: 2},
+            [f"(different at …{'k' * 200}: 2 expected, 1 received)"],
+        ),
         # Nothing to tell: it is short, or the same as JSON, or no JSON itself.
         ({"a": 1}, {"a": 2}, []),
         (Unequal(NAMES), Unequal(NAMES), []),

@@ -20,6 +20,8 @@ Check: TypeAlias = Callable[[Any], tuple[object, Any]]
 
 # Two texts that are the same for so many characters look the same in a failure, which cuts them.
 ALIKE = 80
+# How much of the place where two values differ a failure shows: its end.
+MAX_PATH = 200
 
 
 def make_check(expected: Any) -> tuple[str, Check]:
@@ -80,7 +82,8 @@ def _find_difference(path: str, wanted: Any, came: Any, is_same: Callable[[Any, 
     elif is_same(wanted, came):
         return ""
     else:
-        return f"{path}: {shorten(wanted)} expected, {shorten(came)} received"
+        place = path if len(path) <= MAX_PATH else f"…{path[-MAX_PATH:]}"
+        return f"{place}: {shorten(wanted)} expected, {shorten(came)} received"
     return next(filter(None, (_find_difference(*part, is_same) for part in parts)), "")
 
 
